@@ -1,0 +1,46 @@
+public import SystemPackage
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+extension FilePath {
+  /// Whether anything is at this path.
+  public var exists: Bool { status != nil }
+
+  public var isDirectory: Bool { status?.type == .directory }
+
+  public var isRegularFile: Bool { status?.type == .regular }
+
+  /// The size of the file in bytes, or nil when there is none.
+  public var fileByteCount: Int? { status.map { Int($0.size) } }
+
+  private var status: Stat? { try? stat() }
+
+  /// The names of the entries of this directory, sorted, without `.` and `..`.
+  ///
+  /// - Throws: `FileError` when the directory cannot be read.
+  public func directoryEntries() throws(FileError) -> [String] {
+    guard let stream = unsafe opendir(string) else {
+      throw FileError(reading: self, Errno(rawValue: errno))
+    }
+    defer { unsafe closedir(stream) }
+    var names: [String] = []
+    while let entry = unsafe readdir(stream) {
+      let name = unsafe withUnsafePointer(to: &entry.pointee.d_name) {
+        unsafe $0.withMemoryRebound(to: CChar.self, capacity: Int(NAME_MAX) + 1) {
+          unsafe String(cString: $0)
+        }
+      }
+      if name != "." && name != ".." { names.append(name) }
+    }
+    return names.sorted()
+  }
+
+  /// The sibling with another last component; the path itself may end in a slash.
+  func sibling(named name: String) -> FilePath {
+    removingLastComponent().appending(name)
+  }
+}

@@ -1,0 +1,78 @@
+public import SystemPackage
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// A file mapped read-only into memory, shared by everything that points into it.
+///
+/// The mapping lives as long as the last reference. If another process truncates the file while it
+/// is mapped, touching the lost pages ends the process (SIGBUS); no interface can turn that into
+/// an error, which is why Flare's own writers always replace a file by rename.
+@safe public final class MappedFile: Sendable {
+  public let path: FilePath
+  public let byteCount: Int
+  private nonisolated(unsafe) let base: UnsafeRawPointer
+
+  /// Maps the whole of the regular file at `path`.
+  ///
+  /// - Throws: `FileError` when the file is missing, unreadable or not a regular file.
+  public init(_ path: FilePath) throws(FileError) {
+    self.path = path
+    do {
+      let descriptor = try FileDescriptor.open(path, .readOnly, options: .closeOnExec)
+      defer { try? descriptor.close() }
+      let status = try descriptor.stat()
+      guard status.type == .regular else { throw FileError(.notAFile, path) }
+      byteCount = Int(status.size)
+      // An empty file cannot be mapped; one page of nothing stands in for it.
+      let address = unsafe byteCount == 0
+        ? mmap(nil, 1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+        : mmap(nil, byteCount, PROT_READ, MAP_SHARED, descriptor.rawValue, 0)
+      guard let address = unsafe address, unsafe address != MAP_FAILED else {
+        throw Errno(rawValue: errno)
+      }
+      unsafe base = UnsafeRawPointer(address)
+    } catch let error as FileError {
+      throw error
+    } catch let error as Errno {
+      throw FileError(reading: path, error)
+    } catch {
+      throw FileError(.unreadable, path, detail: "\(error)")
+    }
+  }
+
+  deinit {
+    unsafe munmap(UnsafeMutableRawPointer(mutating: base), max(byteCount, 1))
+  }
+
+  /// The bytes of the file.
+  public var bytes: RawSpan {
+    @_lifetime(borrow self)
+    get {
+      let span = unsafe RawSpan(_unsafeStart: base, byteCount: byteCount)
+      return unsafe _overrideLifetime(span, borrowing: self)
+    }
+  }
+
+  /// Tells the kernel that a range of bytes will be read soon, so that it is fetched ahead.
+  public func prefetch(_ range: Range<Int>) {
+    advise(range, POSIX_MADV_WILLNEED)
+  }
+
+  /// Tells the kernel that a range of bytes is done with, so that its pages can be dropped.
+  public func release(_ range: Range<Int>) {
+    advise(range, POSIX_MADV_DONTNEED)
+  }
+
+  private func advise(_ range: Range<Int>, _ advice: Int32) {
+    precondition(range.lowerBound >= 0 && range.upperBound <= byteCount, "Range out of bounds")
+    let pageSize = Int(getpagesize())
+    let start = range.lowerBound / pageSize * pageSize
+    guard start < range.upperBound else { return }
+    let address = unsafe UnsafeMutableRawPointer(mutating: base + start)
+    _ = unsafe posix_madvise(address, range.upperBound - start, advice)
+  }
+}

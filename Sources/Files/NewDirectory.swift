@@ -1,0 +1,81 @@
+public import SystemPackage
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// A directory that appears whole or not at all, as `NewFile` does for one file.
+///
+/// Files are written under `temporaryPath`, a hidden sibling of the destination; `commit` renames
+/// it. Dropped without `commit`, it removes all it holds.
+public final class NewDirectory {
+  public let path: FilePath
+  /// Where the files go until `commit`.
+  public let temporaryPath: FilePath
+  private let mayReplace: Bool
+  private var isOpen = true
+
+  /// Starts a directory that will be at `path`.
+  ///
+  /// - Parameter mayReplace: whether a directory that is already there may be replaced, with all
+  ///   it holds.
+  /// - Throws: `FileError` when something is there, or the parent folder cannot be written.
+  public init(_ path: FilePath, mayReplace: Bool = false) throws(FileError) {
+    guard mayReplace || !path.exists else { throw FileError(.exists, path) }
+    self.path = path
+    self.mayReplace = mayReplace
+    temporaryPath = path.temporarySibling
+    try makeDirectory(temporaryPath, for: path)
+    PendingOutputs.insert(temporaryPath)
+  }
+
+  deinit {
+    guard isOpen else { return }
+    removeTree(temporaryPath)
+    PendingOutputs.remove(temporaryPath)
+  }
+
+  /// Makes a folder inside, with its parents, and returns its temporary path.
+  public func makeSubdirectory(_ name: FilePath) throws(FileError) -> FilePath {
+    var current = temporaryPath
+    for component in name.components {
+      current.append(component)
+      if !current.exists { try makeDirectory(current, for: path) }
+    }
+    return current
+  }
+
+  /// Puts the directory in its place.
+  public func commit() throws(FileError) {
+    precondition(isOpen, "Directory already committed")
+    syncDirectory(temporaryPath)
+    // A directory that is not empty cannot be renamed over: the old one steps aside first, so that
+    // a crash between the two renames loses neither.
+    let displaced = mayReplace && path.exists ? path.temporarySibling : nil
+    if let displaced { try move(path, to: displaced) }
+    do {
+      try move(temporaryPath, to: path)
+    } catch {
+      if let displaced { try move(displaced, to: path) }
+      throw error
+    }
+    isOpen = false
+    PendingOutputs.remove(temporaryPath)
+    syncDirectory(path.removingLastComponent())
+    if let displaced { removeTree(displaced) }
+  }
+
+  private func move(_ source: FilePath, to destination: FilePath) throws(FileError) {
+    guard unsafe rename(source.string, destination.string) == 0 else {
+      throw FileError(writing: path, Errno(rawValue: errno))
+    }
+  }
+}
+
+private func makeDirectory(_ path: FilePath, for destination: FilePath) throws(FileError) {
+  guard unsafe mkdir(path.string, 0o755) == 0 else {
+    throw FileError(writing: destination, Errno(rawValue: errno))
+  }
+}

@@ -1,0 +1,103 @@
+public import SystemPackage
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// A file that appears whole or not at all.
+///
+/// Bytes go to a temporary sibling; `commit` flushes it to the device and renames it to its place.
+/// Whatever was there before is replaced in the same step. A `NewFile` that is dropped without
+/// `commit` removes its temporary sibling.
+public final class NewFile {
+  public let path: FilePath
+  private let temporaryPath: FilePath
+  private let descriptor: FileDescriptor
+  private var isOpen = true
+
+  /// Starts a file that will be at `path`.
+  ///
+  /// - Parameter mayReplace: whether a file that is already there may be replaced.
+  /// - Throws: `FileError` when something is there, or the folder cannot be written.
+  public init(_ path: FilePath, mayReplace: Bool = false) throws(FileError) {
+    guard mayReplace ? !path.isDirectory : !path.exists else { throw FileError(.exists, path) }
+    self.path = path
+    temporaryPath = path.temporarySibling
+    do {
+      descriptor = try FileDescriptor.open(
+        temporaryPath, .writeOnly, options: [.create, .exclusiveCreate, .closeOnExec],
+        permissions: [.ownerReadWrite, .groupRead, .otherRead])
+    } catch let error as Errno {
+      throw FileError(writing: path, error)
+    } catch {
+      throw FileError(.cannotWrite, path, detail: "\(error)")
+    }
+    PendingOutputs.insert(temporaryPath)
+  }
+
+  deinit {
+    guard isOpen else { return }
+    try? descriptor.close()
+    removeTree(temporaryPath)
+    PendingOutputs.remove(temporaryPath)
+  }
+
+  /// Appends all of `bytes`.
+  public func write(_ bytes: RawSpan) throws(FileError) {
+    try attempt { _ = try unsafe bytes.withUnsafeBytes { unsafe try descriptor.writeAll($0) } }
+  }
+
+  /// Appends `text` as UTF-8.
+  public func write(_ text: String) throws(FileError) {
+    try attempt { _ = try descriptor.writeAll(text.utf8) }
+  }
+
+  /// Makes the file durable and puts it in its place.
+  public func commit() throws(FileError) {
+    precondition(isOpen, "File already committed")
+    try attempt {
+      guard fsync(descriptor.rawValue) == 0 else { throw Errno(rawValue: errno) }
+      try descriptor.close()
+    }
+    isOpen = false
+    defer { PendingOutputs.remove(temporaryPath) }
+    guard unsafe rename(temporaryPath.string, path.string) == 0 else {
+      let error = Errno(rawValue: errno)
+      removeTree(temporaryPath)
+      throw FileError(writing: path, error)
+    }
+    syncDirectory(path.removingLastComponent())
+  }
+
+  private func attempt(_ body: () throws -> Void) throws(FileError) {
+    precondition(isOpen, "File already committed")
+    do {
+      try body()
+    } catch let error as Errno {
+      throw FileError(writing: path, error)
+    } catch {
+      throw FileError(.cannotWrite, path, detail: "\(error)")
+    }
+  }
+}
+
+extension FilePath {
+  /// A name beside this one that no other run of any process uses at the same time.
+  var temporarySibling: FilePath {
+    let name = lastComponent?.string ?? "output"
+    let suffix = String(UInt64.random(in: 0...UInt64.max), radix: 36)
+    return sibling(named: ".\(name).partial-\(suffix)")
+  }
+}
+
+/// Makes a rename inside `directory` durable. Some file systems cannot; then there is nothing to do.
+func syncDirectory(_ directory: FilePath) {
+  let path = directory.isEmpty ? FilePath(".") : directory
+  guard let descriptor = try? FileDescriptor.open(path, .readOnly, options: .closeOnExec) else {
+    return
+  }
+  fsync(descriptor.rawValue)
+  try? descriptor.close()
+}

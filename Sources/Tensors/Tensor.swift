@@ -1,0 +1,63 @@
+public import Files
+
+/// An immutable array of numbers: a shape, an element type and bytes that are mapped or owned.
+///
+/// Copies share their bytes. Elements are row-major and little-endian, as every format Flare reads
+/// stores them.
+public struct Tensor: Sendable {
+  public let shape: Shape
+  public let elementType: ElementType
+  private let storage: Storage
+
+  private enum Storage: Sendable {
+    case mapped(MappedFile, Range<Int>)
+    case owned(OwnedBytes)
+  }
+
+  /// A tensor whose bytes are a range of a mapped file.
+  ///
+  /// - Precondition: the range is inside the file and as long as the shape needs, which the reader
+  ///   of the file has checked.
+  public init(shape: Shape, elementType: ElementType, in file: MappedFile, at range: Range<Int>) {
+    precondition(range.lowerBound >= 0 && range.upperBound <= file.byteCount, "Range out of bounds")
+    precondition(elementType.byteCount(of: shape) == range.count, "Byte count does not fit shape")
+    self.shape = shape
+    self.elementType = elementType
+    storage = .mapped(file, range)
+  }
+
+  /// A tensor with bytes of its own, zero until `fill` writes them.
+  ///
+  /// - Precondition: the element type can have the shape.
+  public init<Failure: Error>(
+    shape: Shape, elementType: ElementType,
+    filledBy fill: (inout MutableRawSpan) throws(Failure) -> Void
+  ) throws(Failure) {
+    guard let byteCount = elementType.byteCount(of: shape) else {
+      preconditionFailure("Element type cannot have the shape")
+    }
+    self.shape = shape
+    self.elementType = elementType
+    storage = .owned(try OwnedBytes(byteCount: byteCount, filledBy: fill))
+  }
+
+  public var byteCount: Int {
+    switch storage {
+    case .mapped(_, let range): range.count
+    case .owned(let bytes): bytes.byteCount
+    }
+  }
+
+  /// The bytes, in the order and encoding of `elementType`.
+  public var bytes: RawSpan {
+    @_lifetime(borrow self)
+    get {
+      let span: RawSpan
+      switch storage {
+      case .mapped(let file, let range): span = unsafe _overrideLifetime(file.bytes.extracting(range), borrowing: self)
+      case .owned(let bytes): span = unsafe _overrideLifetime(bytes.bytes, borrowing: self)
+      }
+      return span
+    }
+  }
+}
