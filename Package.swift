@@ -1,37 +1,63 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
+let collections: Target.Dependency = .product(
+  name: "OrderedCollections", package: "swift-collections")
+let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-system")
+
 let package = Package(
   name: "flare",
   platforms: [.macOS(.v26)],
   products: [],
   dependencies: [
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
   ],
   targets: [
     // Layer 1: bytes and shapes.
     .target(
       name: "Files",
-      dependencies: [.product(name: "SystemPackage", package: "swift-system")]),
+      dependencies: [system]),
     .target(
       name: "JSON",
-      dependencies: [.product(name: "OrderedCollections", package: "swift-collections")]),
+      dependencies: [collections]),
     .target(name: "Tensors", dependencies: ["Files"]),
     .target(name: "CKernels"),
-    .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .systemLibrary(
+      name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
 
     // Layer 2: what can be done with them.
-    .target(name: "Kernels", dependencies: ["CKernels", "COpenBLAS", "Tensors"]),
-    .target(name: "WeightFiles", dependencies: ["Files", "JSON", "Tensors"]),
-    .target(name: "Quantization", dependencies: ["Kernels", "Tensors"]),
-    .target(name: "Tokenizers", dependencies: ["Files", "JSON"]),
+    .target(name: "Kernels", dependencies: ["CKernels", "COpenBLAS", "Files", "Tensors"]),
+    .target(name: "WeightFiles", dependencies: ["Files", "JSON", "Tensors", system]),
+    .target(name: "Quantization", dependencies: ["CKernels", "Files", "Kernels", "Tensors"]),
+    .target(name: "Tokenizers", dependencies: ["Files", "JSON", system]),
+    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+    .target(
+      name: "Bundles",
+      dependencies: [
+        "CZstd", "Files", "JSON", "Tensors", "WeightFiles", system,
+        .product(name: "Crypto", package: "swift-crypto"),
+      ]),
 
     // Tests.
-    .target(name: "TestSupport", dependencies: ["Files", "JSON", "Tensors"], path: "Tests/TestSupport"),
+    .target(
+      name: "TestSupport", dependencies: ["Files", "JSON", "Tensors", system],
+      path: "Tests/TestSupport"),
+    .testTarget(name: "JSONTests", dependencies: ["JSON", collections]),
+    .testTarget(name: "FilesTests", dependencies: ["Files", "TestSupport", system]),
+    .testTarget(name: "KernelsTests", dependencies: ["Kernels", "Tensors", "TestSupport"]),
     .testTarget(
-      name: "JSONTests",
-      dependencies: ["JSON", .product(name: "OrderedCollections", package: "swift-collections")]),
+      name: "QuantizationTests",
+      dependencies: ["Kernels", "Quantization", "Tensors", "TestSupport"]),
+    .testTarget(
+      name: "WeightFilesTests",
+      dependencies: ["Files", "JSON", "Tensors", "TestSupport", "WeightFiles", system]),
+    .testTarget(
+      name: "TokenizersTests", dependencies: ["JSON", "TestSupport", "Tokenizers", system]),
+    .testTarget(
+      name: "BundlesTests",
+      dependencies: ["Bundles", "Files", "JSON", "Tensors", "TestSupport", "WeightFiles", system]),
   ]
 )
 

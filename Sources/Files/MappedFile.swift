@@ -28,7 +28,8 @@ public import SystemPackage
       guard status.type == .regular else { throw FileError(.notAFile, path) }
       byteCount = Int(status.size)
       // An empty file cannot be mapped; one page of nothing stands in for it.
-      let address = unsafe byteCount == 0
+      let address =
+        unsafe byteCount == 0
         ? mmap(nil, 1, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
         : mmap(nil, byteCount, PROT_READ, MAP_SHARED, descriptor.rawValue, 0)
       guard let address = unsafe address, unsafe address != MAP_FAILED else {

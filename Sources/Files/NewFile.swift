@@ -92,7 +92,7 @@ extension FilePath {
   }
 }
 
-/// Makes a rename inside `directory` durable. Some file systems cannot; then there is nothing to do.
+/// Makes a rename inside `directory` durable, where the file system can.
 func syncDirectory(_ directory: FilePath) {
   let path = directory.isEmpty ? FilePath(".") : directory
   guard let descriptor = try? FileDescriptor.open(path, .readOnly, options: .closeOnExec) else {

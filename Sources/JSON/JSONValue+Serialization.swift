@@ -25,7 +25,8 @@ extension JSONValue {
         element.write(to: &text, indentation: inner)
       }
     case .object(let members):
-      Self.writeList(members.elements, between: "{", "}", to: &text, indentation) { member, text, inner in
+      Self.writeList(members.elements, between: "{", "}", to: &text, indentation) {
+        member, text, inner in
         Self.writeQuoted(member.key, to: &text)
         text += inner == nil ? ":" : ": "
         member.value.write(to: &text, indentation: inner)

@@ -54,7 +54,8 @@ public struct Tensor: Sendable {
     get {
       let span: RawSpan
       switch storage {
-      case .mapped(let file, let range): span = unsafe _overrideLifetime(file.bytes.extracting(range), borrowing: self)
+      case .mapped(let file, let range):
+        span = unsafe _overrideLifetime(file.bytes.extracting(range), borrowing: self)
       case .owned(let bytes): span = unsafe _overrideLifetime(bytes.bytes, borrowing: self)
       }
       return span

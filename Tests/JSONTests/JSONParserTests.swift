@@ -65,10 +65,13 @@ struct JSONParserTests {
   }
 
   @Test func `serialized text parses to the same value`() throws {
-    let value: JSONValue = ["b": [1, 2.5, "x\"\\\n\u{1}é"], "a": [:], "c": [], "d": nil, "e": true]
+    let value: JSONValue = [
+      "b": [1, 2.5, "x\"\\\n\u{1}é"], "a": [:], "c": [], "d": nil, "e": true,
+    ]
     #expect(try JSONValue(parsing: value.serialized()) == value)
     #expect(try JSONValue(parsing: value.serialized(isIndented: true)) == value)
-    #expect(value.serialized() == #"{"b":[1,2.5,"x\"\\\n\u0001é"],"a":{},"c":[],"d":null,"e":true}"#)
+    #expect(
+      value.serialized() == #"{"b":[1,2.5,"x\"\\\n\u0001é"],"a":{},"c":[],"d":null,"e":true}"#)
   }
 }
 
