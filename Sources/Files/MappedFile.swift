@@ -22,7 +22,9 @@ public import SystemPackage
   public init(_ path: FilePath) throws(FileError) {
     self.path = path
     do {
-      let descriptor = try FileDescriptor.open(path, .readOnly, options: .closeOnExec)
+      // Not blocking, because opening a pipe that nobody writes to would wait for ever.
+      let descriptor = try FileDescriptor.open(
+        path, .readOnly, options: [.closeOnExec, .nonBlocking])
       defer { try? descriptor.close() }
       let status = try descriptor.stat()
       guard status.type == .regular else { throw FileError(.notAFile, path) }

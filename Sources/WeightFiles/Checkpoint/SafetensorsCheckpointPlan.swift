@@ -1,0 +1,91 @@
+public import Files
+import JSON
+import OrderedCollections
+public import SystemPackage
+public import Tensors
+
+/// The weight files of a model directory before they are written: one `model.safetensors`, or
+/// shards and their index, named as transformers names them.
+public struct SafetensorsCheckpointPlan: Sendable {
+  public struct File: Sendable {
+    public let name: String
+    public let plan: SafetensorsPlan
+  }
+
+  public let files: [File]
+  /// The text of `model.safetensors.index.json`; nil for a single file.
+  let index: String?
+
+  /// The size of all files together.
+  public var byteCount: Int {
+    files.reduce(index?.utf8.count ?? 0) { $0 + $1.plan.byteCount }
+  }
+
+  /// Plans files for `tensors`, filled in their order.
+  ///
+  /// - Parameter maximumShardByteCount: the most tensor bytes of one file, where a single larger
+  ///   tensor has a file of its own; nil for one file whatever its size.
+  public init(
+    _ tensors: [TensorInfo], metadata: [String: String] = ["format": "pt"],
+    maximumShardByteCount: Int? = nil
+  ) {
+    var shards: [[TensorInfo]] = [[]]
+    var shardByteCount = 0
+    for info in tensors {
+      if let maximumShardByteCount, !shards[shards.count - 1].isEmpty,
+        shardByteCount + info.byteCount > maximumShardByteCount
+      {
+        shards.append([])
+        shardByteCount = 0
+      }
+      shards[shards.count - 1].append(info)
+      shardByteCount += info.byteCount
+    }
+    let names =
+      shards.count == 1
+      ? [SafetensorsCheckpoint.fileName]
+      : (1...shards.count).map {
+        "model-\(fiveDigits($0))-of-\(fiveDigits(shards.count)).safetensors"
+      }
+    files = zip(names, shards).map {
+      File(name: $0, plan: SafetensorsPlan($1, metadata: metadata))
+    }
+    index = shards.count == 1 ? nil : Self.index(of: files)
+  }
+
+  private static func index(of files: [File]) -> String {
+    let tensors = files.flatMap { file in file.plan.tensors.map { (file.name, $0) } }
+    let weightMap = tensors.sorted { $0.1.name < $1.1.name }.map {
+      ($0.1.name, JSONValue.string($0.0))
+    }
+    let document: JSONValue = [
+      "metadata": [
+        "total_parameters": .integer(tensors.reduce(0) { $0 + $1.1.shape.elementCount }),
+        "total_size": .integer(tensors.reduce(0) { $0 + $1.1.byteCount }),
+      ],
+      "weight_map": .object(OrderedDictionary(uniqueKeysWithValues: weightMap)),
+    ]
+    return document.serialized(isIndented: true) + "\n"
+  }
+
+  /// Writes the files into `directory`, usually the temporary path of a `NewDirectory`.
+  ///
+  /// - Throws: `FileError` when a file cannot be written, or `TensorSourceError` from `source`.
+  public func write(
+    _ source: some TensorSource, into directory: FilePath, progress: ByteProgress? = nil
+  ) throws {
+    for file in files {
+      try file.plan.write(source, to: directory.appending(file.name), progress: progress)
+    }
+    guard let index else { return }
+    let file = try NewFile(directory.appending(CheckpointIndex.fileName))
+    try file.write(index)
+    try file.commit()
+    progress?(index.utf8.count)
+  }
+}
+
+private func fiveDigits(_ number: Int) -> String {
+  let digits = String(number)
+  return String(repeating: "0", count: max(0, 5 - digits.count)) + digits
+}

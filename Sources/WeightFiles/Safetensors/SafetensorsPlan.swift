@@ -1,0 +1,66 @@
+import JSON
+import OrderedCollections
+public import Tensors
+
+/// A safetensors file before it is written: which tensors in which order, and every byte but theirs.
+///
+/// Made from names, shapes and types alone, so the size of a file is known, and a full disk can be
+/// foreseen, before the first tensor is computed. The same tensors and metadata always give the
+/// same plan.
+public struct SafetensorsPlan: Sendable {
+  /// The data section begins at a multiple of a cache line, which mapped kernels rely on.
+  static let dataAlignment = 64
+
+  /// The tensors in the order of their bytes: descending alignment, then name.
+  ///
+  /// Each size is a multiple of its own alignment, so in this order every tensor is aligned.
+  public let tensors: [TensorInfo]
+  /// The length prefix and the header, padded with spaces up to the data section.
+  let headerBytes: [UInt8]
+  /// The size of the whole file.
+  public let byteCount: Int
+
+  /// - Precondition: the names differ, and none is `__metadata__`.
+  public init(_ tensors: [TensorInfo], metadata: [String: String] = [:]) {
+    self.tensors = tensors.sorted {
+      ($1.elementType.alignment, $0.name) < ($0.elementType.alignment, $1.name)
+    }
+    var header: OrderedDictionary<String, JSONValue> = [:]
+    if !metadata.isEmpty {
+      let members = metadata.sorted { $0.key < $1.key }.map { ($0.key, JSONValue.string($0.value)) }
+      header[SafetensorsHeader.metadataKey] = .object(OrderedDictionary(uniqueKeysWithValues: members))
+    }
+    var end = 0
+    for info in self.tensors {
+      let stored = info.stored
+      let start = end
+      end += stored.byteCount
+      let replaced = header.updateValue(
+        [
+          "dtype": .string(stored.elementType.rawValue),
+          "shape": .array(stored.shape.extents.map { .integer($0) }),
+          "data_offsets": [.integer(start), .integer(end)],
+        ], forKey: info.name)
+      precondition(
+        replaced == nil && info.name != SafetensorsHeader.metadataKey, "Tensor name not unique")
+    }
+    let text = Array(JSONValue.object(header).serialized().utf8)
+    let used = SafetensorsHeader.prefixByteCount + text.count
+    let padding = (Self.dataAlignment - used % Self.dataAlignment) % Self.dataAlignment
+    let length = UInt64(text.count + padding)
+    headerBytes =
+      (0..<8).map { UInt8(truncatingIfNeeded: length >> (8 * $0)) } + text
+      + Array(repeating: UInt8(ascii: " "), count: padding)
+    byteCount = headerBytes.count + end
+  }
+}
+
+extension TensorInfo {
+  /// The form in which safetensors holds the tensor: grouped types, which it does not know, as
+  /// the bytes of their panels.
+  package var stored: TensorInfo {
+    guard let layout = GroupedLayout(elementType, shape: shape) else { return self }
+    return TensorInfo(
+      name: name, shape: [layout.panelCount, layout.panelByteCount], elementType: .uint8)
+  }
+}

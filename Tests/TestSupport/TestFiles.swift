@@ -1,0 +1,27 @@
+import Files
+public import SystemPackage
+
+extension FilePath {
+  /// All bytes of the file.
+  public func readBytes() throws -> [UInt8] {
+    let file = try MappedFile(self)
+    let bytes = Span<UInt8>(_bytes: file.bytes)
+    return bytes.indices.map { bytes[$0] }
+  }
+
+  /// All of the file as text.
+  public func readText() throws -> String { String(decoding: try readBytes(), as: UTF8.self) }
+
+  /// Makes the file hold `bytes` and nothing else.
+  public func overwrite(_ bytes: [UInt8]) throws {
+    let descriptor = try FileDescriptor.open(
+      self, .writeOnly, options: [.create, .truncate], permissions: [.ownerReadWrite])
+    try descriptor.closeAfter { _ = try descriptor.writeAll(bytes) }
+  }
+
+  /// Makes the file hold `text` and nothing else.
+  public func overwrite(_ text: String) throws { try overwrite(Array(text.utf8)) }
+
+  /// Everything in this directory, hidden entries too, by name.
+  public var entryNames: [String] { get throws { try directoryEntries() } }
+}

@@ -1,0 +1,5 @@
+/// The bytes of a safetensors file with this header, whose length prefix is right, and this data.
+func safetensors(_ header: String, data: [UInt8] = []) -> [UInt8] {
+  let text = Array(header.utf8)
+  return (0..<8).map { UInt8(truncatingIfNeeded: text.count >> (8 * $0)) } + text + data
+}
