@@ -8,20 +8,25 @@ let system: Target.Dependency = .product(name: "SystemPackage", package: "swift-
 let package = Package(
   name: "flare",
   platforms: [.macOS(.v26)],
-  products: [],
+  products: [
+    .executable(name: "flare", targets: ["FlareCommand"]),
+    .library(
+      name: "Flare",
+      targets: [
+        "Adapters", "Bundles", "Conversion", "Evaluation", "Files", "JSON", "Kernels", "Models",
+        "Quantization", "Tensors", "Tokenizers", "WeightFiles",
+      ]),
+  ],
   dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
   ],
   targets: [
     // Layer 1: bytes and shapes.
-    .target(
-      name: "Files",
-      dependencies: [system]),
-    .target(
-      name: "JSON",
-      dependencies: [collections]),
+    .target(name: "Files", dependencies: [system]),
+    .target(name: "JSON", dependencies: ["Files", collections, system]),
     .target(name: "Tensors", dependencies: ["Files"]),
     .target(name: "CKernels"),
     .systemLibrary(
@@ -40,6 +45,33 @@ let package = Package(
         .product(name: "Crypto", package: "swift-crypto"),
       ]),
 
+    // Layer 3: adapters, models, and what is made of them.
+    .target(
+      name: "Adapters",
+      dependencies: ["Files", "JSON", "Kernels", "Tensors", "WeightFiles", collections, system]),
+    .target(
+      name: "Models",
+      dependencies: [
+        "Adapters", "Bundles", "Files", "JSON", "Kernels", "Tensors", "Tokenizers", "WeightFiles",
+        collections, system,
+      ]),
+    .target(name: "Evaluation", dependencies: ["Adapters", "Files", "JSON", "Models", system]),
+    .target(
+      name: "Conversion",
+      dependencies: [
+        "Adapters", "Bundles", "Files", "JSON", "Kernels", "Models", "Quantization", "Tensors",
+        "WeightFiles", collections, system,
+      ]),
+
+    // Layer 4: the command.
+    .executableTarget(
+      name: "FlareCommand",
+      dependencies: [
+        "Adapters", "Bundles", "Conversion", "Evaluation", "Files", "JSON", "Kernels", "Models",
+        "Quantization", "Tensors", "Tokenizers", "WeightFiles", system,
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ]),
+
     // Tests.
     .target(
       name: "TestSupport", dependencies: ["Files", "JSON", "Tensors", system],
@@ -55,6 +87,11 @@ let package = Package(
       dependencies: ["Files", "JSON", "Tensors", "TestSupport", "WeightFiles", system]),
     .testTarget(
       name: "TokenizersTests", dependencies: ["JSON", "TestSupport", "Tokenizers", system]),
+    .testTarget(
+      name: "ModelsTests",
+      dependencies: [
+        "Adapters", "Kernels", "Models", "Tensors", "TestSupport", "WeightFiles", system,
+      ]),
     .testTarget(
       name: "BundlesTests",
       dependencies: ["Bundles", "Files", "JSON", "Tensors", "TestSupport", "WeightFiles", system]),

@@ -24,6 +24,9 @@ public struct JSONFields: Sendable {
     self.members = members
   }
 
+  /// The value of `key` as it stands, or nil when the key is absent.
+  public subscript(key: String) -> JSONValue? { members[key] }
+
   /// The value of `key`.
   ///
   /// - Throws: `JSONFieldError` when the key is absent, null, or of another type.

@@ -62,3 +62,28 @@ public struct Tensor: Sendable {
     }
   }
 }
+
+extension Tensor {
+  /// A float32 tensor of the given elements.
+  ///
+  /// - Precondition: there are as many as the shape needs.
+  public init(_ elements: [Float], shape: Shape) {
+    precondition(elements.count == shape.elementCount, "Element count does not fit shape")
+    self.init(shape: shape, elementType: .float32) { bytes in
+      for (index, element) in elements.enumerated() {
+        bytes.storeBytes(of: element, toByteOffset: index * 4, as: Float.self)
+      }
+    }
+  }
+
+  /// The elements of a float32 tensor.
+  ///
+  /// - Precondition: the element type is float32.
+  public var floatElements: Span<Float> {
+    @_lifetime(borrow self)
+    get {
+      precondition(elementType == .float32, "Not a float32 tensor")
+      return Span(_bytes: bytes)
+    }
+  }
+}

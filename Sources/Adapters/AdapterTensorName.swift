@@ -1,0 +1,45 @@
+/// A key of an adapter file, taken apart.
+///
+/// On disk PEFT writes `base_model.model.<module>.lora_A.weight`; dumps of a model in memory (and
+/// FLARE's own trainer) have the adapter's name in the key, `<module>.lora_A.<name>.weight`. Names
+/// may contain hyphens and the word `lora`, so the key is cut at `.lora_A.` and `.weight` only.
+struct AdapterTensorName: Hashable {
+  enum Half: String { case a = "lora_A", b = "lora_B" }
+
+  let module: String
+  let half: Half
+  /// The adapter's name when the key holds one.
+  let adapterName: String?
+
+  private static let prefix = "base_model.model."
+  private static let suffix = "weight"
+
+  /// - Returns: nil when the key is no half of a low-rank pair.
+  init?(_ key: String) {
+    let name = key.hasPrefix(Self.prefix) ? key.dropFirst(Self.prefix.count) : key[...]
+    for half in [Half.a, .b] {
+      let marker = ".\(half.rawValue)."
+      guard let module = name.prefix(before: marker) else { continue }
+      let rest = name.dropFirst(module.count + marker.count)
+      guard rest == Self.suffix || rest.hasSuffix(".\(Self.suffix)") else { return nil }
+      self.module = String(module)
+      self.half = half
+      let adapter = rest.dropLast(Self.suffix.count)
+      adapterName = adapter.isEmpty ? nil : String(adapter.dropLast())
+      return
+    }
+    return nil
+  }
+}
+
+extension Substring {
+  /// What stands before the first `marker`, or nil when there is none.
+  fileprivate func prefix(before marker: String) -> Substring? {
+    var start = startIndex
+    while start < endIndex {
+      if self[start...].hasPrefix(marker) { return self[..<start] }
+      start = index(after: start)
+    }
+    return nil
+  }
+}

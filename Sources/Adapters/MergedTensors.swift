@@ -1,0 +1,57 @@
+public import Kernels
+public import Tensors
+
+/// A base with adapters merged into it, computed tensor by tensor when asked for.
+///
+/// `W' = W + Σ scaling · B · A`, summed in float32 and rounded once. Every other tensor is the base's
+/// own, converted only when another element type is asked for.
+public struct MergedTensors: TensorSource {
+  private let base: any TensorSource
+  private let updates: [String: [LowRankUpdate]]
+  private let elementType: ElementType?
+  private let kernels: Kernels
+
+  /// - Parameters:
+  ///   - plan: what to merge; its adapters have been checked against `base`.
+  ///   - elementType: float32, float16 or bfloat16 for every float tensor; nil keeps each one's own.
+  public init(
+    _ base: any TensorSource, _ plan: MergePlan, elementType: ElementType? = nil,
+    with kernels: Kernels
+  ) {
+    self.base = base
+    updates = Dictionary(
+      uniqueKeysWithValues: plan.merged.map { ($0.key + ".weight", $0.value) })
+    self.elementType = elementType
+    self.kernels = kernels
+  }
+
+  public var tensorInfos: [TensorInfo] { base.tensorInfos.map(converted) }
+
+  public func info(named name: String) -> TensorInfo? { base.info(named: name).map(converted) }
+
+  public func tensor(named name: String) throws(TensorSourceError) -> Tensor {
+    let tensor = try base.tensor(named: name)
+    let type = destinationType(of: tensor.elementType)
+    let updates = updates[name] ?? []
+    if updates.isEmpty && type == tensor.elementType { return tensor }
+    guard updates.isEmpty || !tensor.elementType.isGrouped else {
+      throw TensorSourceError(
+        "'\(name)' is \(tensor.elementType): an adapter merges into float weights only. "
+          + "Merge into the unquantized model, then quantize")
+    }
+    var weight = kernels.floats(of: tensor)  // [out, in]
+    for update in updates {
+      kernels.addProduct(update.loraB, update.loraA, scale: update.scaling, to: &weight)
+    }
+    return kernels.tensor(weight, shape: tensor.shape, as: type)
+  }
+
+  private func converted(_ info: TensorInfo) -> TensorInfo {
+    TensorInfo(
+      name: info.name, shape: info.shape, elementType: destinationType(of: info.elementType))
+  }
+
+  private func destinationType(of type: ElementType) -> ElementType {
+    type.isComputable ? elementType ?? type : type
+  }
+}

@@ -1,0 +1,51 @@
+public import Adapters
+public import Models
+public import Quantization
+public import SystemPackage
+public import Tensors
+
+/// What to make of a model, and where.
+public struct ConversionRequest: Sendable {
+  public enum Form: String, Sendable, CaseIterable {
+    /// A Hugging Face directory.
+    case huggingFace = "hf"
+    /// A bundle directory.
+    case bundle
+    /// A bundle in one `.flare` file.
+    case bundleFile = "flare"
+  }
+
+  public let model: ModelFiles
+  public let adapters: [AdapterStack.Member]
+  public let destination: FilePath
+  public let form: Form
+  /// The type that weights are quantized to; nil leaves them as they are.
+  public let quantization: QuantizationScheme?
+  /// float32, float16 or bfloat16 for every float tensor; nil keeps each one's own.
+  public let elementType: ElementType?
+  /// Whether the result will never see a source text, so that FLARE's q and v merge as plain LoRA.
+  public let isSourceFree: Bool
+  public let mayReplace: Bool
+
+  public init(
+    model: ModelFiles, adapters: [AdapterStack.Member] = [], destination: FilePath, form: Form,
+    quantization: QuantizationScheme? = nil, elementType: ElementType? = nil,
+    isSourceFree: Bool = false, mayReplace: Bool = false
+  ) {
+    self.model = model
+    self.adapters = adapters
+    self.destination = destination
+    self.form = form
+    self.quantization = quantization
+    self.elementType = elementType
+    self.isSourceFree = isSourceFree
+    self.mayReplace = mayReplace
+  }
+}
+
+extension ConversionRequest.Form {
+  /// The form that a destination's name asks for: one file for `name.flare`, else a bundle.
+  public init(destination: FilePath) {
+    self = destination.extension == "flare" ? .bundleFile : .bundle
+  }
+}

@@ -1,0 +1,71 @@
+import ArgumentParser
+import Evaluation
+import JSON
+import Models
+import SystemPackage
+
+struct EvalCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "eval",
+    abstract: "Measure how well a model answers questions (exact match).",
+    discussion: """
+      Each line of the data is a JSON object with "context", "question" and "answer", and \
+      optionally their English translation as "source_context", "source_question" and \
+      "source_answer". Answers are compared as TyDi QA does: lower case, without punctuation and \
+      English articles.
+
+      EXAMPLE:
+        flare eval samples/llama/base --adapter samples/llama/task-lora \\
+          --adapter samples/llama/flare-add_relu --data samples/data/test.jsonl
+      """)
+
+  @Argument(help: "A Hugging Face directory, a bundle directory or a .flare file.")
+  var model: FilePath
+
+  @Option(help: "A JSONL file of questions.")
+  var data: FilePath
+
+  @OptionGroup var adapters: AdapterOptions
+
+  @Option(
+    help: ArgumentHelp(
+      "What is asked: target (with its source if an adapter reads one), no-source, wrong-source "
+        + "(another question's translation), source-text (the translation itself).",
+      valueName: "setting"))
+  var setting: ExactMatch.Setting = .target
+
+  @Flag(help: "Print JSON, with every prediction.")
+  var json = false
+
+  @OptionGroup var compute: ComputeOptions
+
+  func run() throws {
+    let kernels = try compute.kernels()
+    let questions = try QuestionSet(contentsOf: data)
+    let model = try LanguageModel(model, adapters: adapters.read(with: kernels), with: kernels)
+    let bar = ProgressBar("Asking", total: questions.questions.count, unit: .items)
+    let result = try ExactMatch(model, on: questions, setting) { _ in bar.advance(by: 1) }
+    bar.finish()
+
+    if json {
+      writeJSON([
+        "metric": "exact-match", "setting": .string(setting.rawValue),
+        "exact_match": .number(result.share), "right": .integer(result.rightCount),
+        "questions": .integer(result.predictions.count),
+        "predictions": .array(
+          result.predictions.map { prediction in
+            [
+              "id": .string(prediction.id), "text": .string(prediction.text),
+              "right": .boolean(prediction.isRight),
+            ]
+          }),
+      ])
+    } else {
+      let share = decimalText(result.share * 100, 1)
+      standardOutput.write(
+        "exact match \(share) % (\(result.rightCount) of \(result.predictions.count))\n")
+    }
+  }
+}
+
+extension ExactMatch.Setting: @retroactive ExpressibleByArgument {}

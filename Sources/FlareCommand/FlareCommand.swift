@@ -1,0 +1,48 @@
+import ArgumentParser
+import Files
+
+@main
+struct FlareCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "flare",
+    abstract: "Merge, quantize, pack and run adapted language models on a CPU.",
+    discussion: """
+      MODEL is a Hugging Face directory, a bundle directory, or a .flare file.
+
+      EXAMPLE: from a checkpoint and its adapters to one file that answers
+        flare convert base --adapter task-lora --adapter flare-id --quantize int4 -o model.flare
+        flare run model.flare -p "Siapa pemilik kafe itu?" --source "Who owns the cafe?"
+      """,
+    version: flareVersion,
+    subcommands: [
+      InspectCommand.self, ConvertCommand.self, MergeCommand.self, PackCommand.self,
+      UnpackCommand.self, VerifyCommand.self, RunCommand.self, TokenizeCommand.self,
+      LogitsCommand.self, EvalCommand.self,
+    ])
+
+  /// Runs the command and turns its outcome into an exit code: 0 ok, 64 usage, 65 bad input, 70
+  /// bug, 73 cannot write.
+  static func main() {
+    removePendingOutputsOnInterrupt()
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch let error as any FlareError {
+      standardError.write("flare: \(error)\n")
+      exit(withError: error.kind.exitCode)
+    } catch {
+      exit(withError: error)
+    }
+  }
+}
+
+extension FailureKind {
+  fileprivate var exitCode: ExitCode {
+    switch self {
+    case .usage: ExitCode(64)
+    case .badInput: ExitCode(65)
+    case .bug: ExitCode(70)
+    case .cannotWrite: ExitCode(73)
+    }
+  }
+}

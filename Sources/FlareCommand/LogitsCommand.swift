@@ -1,0 +1,64 @@
+import ArgumentParser
+import Models
+import SystemPackage
+import Tensors
+import WeightFiles
+
+struct LogitsCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "logits",
+    abstract: "Write the logits of a list of tokens, to check a conversion.",
+    discussion: """
+      The file is safetensors with one tensor, "logits", F32 [tokens, vocabulary].
+
+      EXAMPLE:
+        flare logits model.flare --tokens 1,2,3 -o logits.safetensors
+      """)
+
+  @Argument(help: "A Hugging Face directory, a bundle directory or a .flare file.")
+  var model: FilePath
+
+  @Option(help: "Token ids with commas between.")
+  var tokens: TokenList
+
+  @Option(help: "Token ids of the source text, for a FLARE adapter.")
+  var sourceTokens: TokenList?
+
+  @OptionGroup var adapters: AdapterOptions
+
+  @Option(name: .shortAndLong, help: "The file to write.")
+  var output: FilePath
+
+  @Flag(help: "Replace the file if it exists.")
+  var overwrite = false
+
+  @OptionGroup var compute: ComputeOptions
+
+  func run() throws {
+    let kernels = try compute.kernels()
+    let model = try LanguageModel(model, adapters: adapters.read(with: kernels), with: kernels)
+    let logits = try model.logits(of: tokens.tokens, source: sourceTokens?.tokens)
+    let tensor = kernels.tensor(
+      logits, shape: [logits.rowCount, logits.columnCount], as: .float32)
+    let source = OneTensor(named: "logits", tensor)
+    try SafetensorsPlan(source.tensorInfos).write(source, to: output, mayReplace: overwrite)
+  }
+}
+
+/// A source of a single tensor.
+private struct OneTensor: TensorSource {
+  let tensorInfos: [TensorInfo]
+  private let tensor: Tensor
+
+  init(named name: String, _ tensor: Tensor) {
+    tensorInfos = [TensorInfo(name: name, shape: tensor.shape, elementType: tensor.elementType)]
+    self.tensor = tensor
+  }
+
+  func info(named name: String) -> TensorInfo? { tensorInfos.first { $0.name == name } }
+
+  func tensor(named name: String) throws(TensorSourceError) -> Tensor {
+    guard info(named: name) != nil else { throw TensorSourceError(missing: name, in: self) }
+    return tensor
+  }
+}

@@ -1,0 +1,116 @@
+import ArgumentParser
+import JSON
+import Models
+import SystemPackage
+
+struct RunCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "run",
+    abstract: "Continue a prompt.",
+    discussion: """
+      With a FLARE adapter, --source gives the English text that the adapter reads beside the \
+      prompt. Without it the adapter runs as a plain LoRA.
+
+      EXAMPLE:
+        flare run model.flare -p "Question: Siapa pemilik kafe itu?\\nAnswer: " \\
+          --source "Question: Who owns the cafe?\\nAnswer: " -n 32
+      """)
+
+  @Argument(help: "A Hugging Face directory, a bundle directory or a .flare file.")
+  var model: FilePath
+
+  @Option(
+    name: [.customShort("p"), .long],
+    help: "The text to continue. \\n stands for a line break.")
+  var prompt: String
+
+  @Option(help: "The source text for a FLARE adapter, usually the prompt in English.")
+  var source: String?
+
+  @OptionGroup var adapters: AdapterOptions
+
+  @Option(name: [.customShort("n"), .customLong("max-tokens")], help: "How many tokens at most.")
+  var maximumTokenCount = 256
+
+  @Option(help: "0 always takes the most likely token; 1 samples from the model as it is.")
+  var temperature: Float = 0
+
+  @Option(help: "Sample from this many of the most likely tokens only.")
+  var topK: Int?
+
+  @Option(help: "Sample from the most likely tokens that reach this probability together.")
+  var topP: Float = 1
+
+  @Option(help: "Sample from tokens at least this fraction as likely as the most likely one.")
+  var minP: Float = 0
+
+  @Option(help: "The same seed gives the same text.")
+  var seed: UInt64 = 0
+
+  @Flag(help: "Print the prompt before its continuation.")
+  var echo = false
+
+  @Flag(help: "Print a JSON object with the text and the speed at the end.")
+  var json = false
+
+  @OptionGroup var compute: ComputeOptions
+
+  func validate() throws {
+    guard maximumTokenCount >= 0 else {
+      throw ValidationError("'--max-tokens' is \(maximumTokenCount), expected 0 or more")
+    }
+  }
+
+  func run() throws {
+    let options = GenerationOptions(
+      maximumTokenCount: maximumTokenCount,
+      sampling: try SamplingOptions(
+        temperature: temperature, topK: topK, topP: topP, minP: minP, seed: seed))
+    let kernels = try compute.kernels()
+    let model = try LanguageModel(model, adapters: adapters.read(with: kernels), with: kernels)
+    let prompt = prompt.withLineBreaks
+
+    if echo && !json { standardOutput.write(prompt) }
+    let start = ContinuousClock.now
+    var firstPiece: ContinuousClock.Instant?
+    let text = try model.generate(
+      from: prompt, source: source?.withLineBreaks, options
+    ) { piece in
+      if firstPiece == nil { firstPiece = .now }
+      if !json { standardOutput.write(piece) }
+    }
+    let end = ContinuousClock.now
+    if json {
+      writeJSON([
+        "text": .string(text),
+        "seconds_to_first_text": .number(((firstPiece ?? end) - start).seconds),
+        "seconds": .number((end - start).seconds),
+      ])
+    } else {
+      standardOutput.write("\n")
+    }
+  }
+}
+
+extension String {
+  /// The text with `\n` written out as a line break, since shells make real ones awkward.
+  fileprivate var withLineBreaks: String {
+    var result = ""
+    var rest = self[...]
+    while let backslash = rest.firstIndex(of: "\\") {
+      result += rest[..<backslash]
+      rest = rest[backslash...]
+      if rest.hasPrefix("\\n") {
+        result += "\n"
+        rest = rest.dropFirst(2)
+      } else if rest.hasPrefix("\\\\") {
+        result += "\\"
+        rest = rest.dropFirst(2)
+      } else {
+        result += "\\"
+        rest = rest.dropFirst()
+      }
+    }
+    return result + rest
+  }
+}

@@ -1,0 +1,78 @@
+/// A number of bytes as people say it: `1.24 GB`.
+func byteText(_ count: Int) -> String {
+  let units = ["bytes", "kB", "MB", "GB", "TB"]
+  var value = Double(count)
+  var unit = 0
+  while value >= 1000 && unit < units.count - 1 {
+    value /= 1000
+    unit += 1
+  }
+  return unit == 0 ? "\(count) bytes" : "\(decimalText(value, value < 10 ? 2 : 1)) \(units[unit])"
+}
+
+/// A duration as people say it: `12 s`, `3 min 5 s`.
+func durationText(_ seconds: Double) -> String {
+  guard seconds >= 60 else { return "\(decimalText(seconds, seconds < 10 ? 1 : 0)) s" }
+  return "\(Int(seconds) / 60) min \(Int(seconds) % 60) s"
+}
+
+/// A number with a fixed count of decimals, without Foundation's formatters.
+func decimalText(_ value: Double, _ decimals: Int) -> String {
+  var factor = 1.0
+  for _ in 0..<decimals { factor *= 10 }
+  let scaled = Int((value * factor).rounded())
+  guard decimals > 0 else { return "\(scaled)" }
+  let digits = String(abs(scaled) % Int(factor))
+  let padding = String(repeating: "0", count: decimals - digits.count)
+  let sign = scaled < 0 ? "-" : ""
+  return "\(sign)\(abs(scaled) / Int(factor)).\(padding)\(digits)"
+}
+
+/// Thousands apart, for counts that are read by people: `1 204 224`.
+func groupedText(_ number: Int) -> String {
+  let digits = String(number)
+  var result = ""
+  for (index, digit) in digits.enumerated() {
+    if index > 0 && (digits.count - index) % 3 == 0 { result += " " }
+    result.append(digit)
+  }
+  return result
+}
+
+extension Duration {
+  var seconds: Double {
+    Double(components.seconds) + Double(components.attoseconds) * 1e-18
+  }
+}
+
+/// Rows of cells under a header, each column as wide as its widest cell.
+struct TextTable {
+  private var rows: [[String]]
+
+  init(header: [String]) { rows = [header] }
+
+  mutating func add(_ cells: [String]) { rows.append(cells) }
+
+  /// The table, indented by two spaces, with a rule under the header.
+  var text: String {
+    let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
+    let lines = rows.map { row in
+      let cells = zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }
+      return "  " + trimmed(cells.joined(separator: "  "))
+    }
+    let rule = "  " + widths.map { String(repeating: "─", count: $0) }.joined(separator: "  ")
+    return ([lines[0], rule] + lines.dropFirst()).joined(separator: "\n") + "\n"
+  }
+
+  private func trimmed(_ line: String) -> String {
+    String(line.reversed().drop { $0 == " " }.reversed())
+  }
+}
+
+/// Labels and values below one another, for what is said once.
+func fieldsText(_ fields: [(label: String, value: String)]) -> String {
+  let width = fields.map(\.label.count).max() ?? 0
+  return fields.map { label, value in
+    "  " + label + String(repeating: " ", count: width - label.count) + "  " + value + "\n"
+  }.joined()
+}

@@ -1,0 +1,63 @@
+/// A line on the terminal that says how far a slow thing is: share, amount, rate, time left.
+///
+/// It appears only when standard error is a terminal and the work takes over two seconds, and
+/// wipes itself away at the end.
+final class ProgressBar {
+  private let title: String
+  private let total: Int
+  private let unit: Unit
+  private let start = ContinuousClock.now
+  private var lastDrawn: ContinuousClock.Instant?
+  private var done = 0
+
+  enum Unit {
+    case bytes
+    case items
+  }
+
+  private static let delay: Duration = .seconds(2)
+  private static let interval: Duration = .milliseconds(100)
+
+  init(_ title: String, total: Int, unit: Unit) {
+    self.title = title
+    self.total = max(total, 1)
+    self.unit = unit
+  }
+
+  /// Moves the bar on.
+  func advance(by count: Int) {
+    done += count
+    let now = ContinuousClock.now
+    guard standardError.isTerminal, now - start > Self.delay,
+      lastDrawn.map({ now - $0 > Self.interval }) ?? true
+    else { return }
+    lastDrawn = now
+    draw(elapsed: (now - start).seconds)
+  }
+
+  /// Wipes the bar away.
+  func finish() {
+    if lastDrawn != nil { standardError.write("\r\u{1B}[K") }
+  }
+
+  private func draw(elapsed: Double) {
+    let share = min(Double(done) / Double(total), 1)
+    let rate = Double(done) / elapsed
+    let left = rate > 0 ? Double(total - done) / rate : 0
+    let amount =
+      switch unit {
+      case .bytes: "\(byteText(done)) of \(byteText(total)), \(byteText(Int(rate)))/s"
+      case .items: "\(done) of \(total)"
+      }
+    let text = "\(title) \(Int(share * 100)) %  \(amount), \(durationText(left)) left"
+    let barWidth = min(30, standardError.width - text.count - 4)
+    var bar = ""
+    if barWidth >= 8 {
+      let filled = Int(share * Double(barWidth))
+      bar =
+        String(repeating: "█", count: filled)
+        + String(repeating: "░", count: barWidth - filled) + " "
+    }
+    standardError.write("\r\u{1B}[K\(bar)\(text)")
+  }
+}

@@ -1,0 +1,62 @@
+import ArgumentParser
+import JSON
+import Models
+import SystemPackage
+import Tokenizers
+
+struct TokenizeCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "tokenize",
+    abstract: "Show the tokens that a model reads for a text.",
+    discussion: """
+      EXAMPLE:
+        flare tokenize model.flare "Hello world" --ids
+      """)
+
+  @Argument(help: "A model, or a tokenizer.json.")
+  var model: FilePath
+
+  @Argument(help: "The text.")
+  var text: String
+
+  @Flag(help: "Only the ids, on one line, with spaces between.")
+  var ids = false
+
+  @Flag(inversion: .prefixedNo, help: "Add the tokens that frame a text, such as its beginning.")
+  var special = true
+
+  @Flag(help: "Print JSON.")
+  var json = false
+
+  func run() throws {
+    let tokenizer = try Tokenizer(ofModelAt: model)
+    let tokens = tokenizer.encode(text, addingSpecialTokens: special)
+    if ids {
+      standardOutput.write(tokens.map(String.init).joined(separator: " ") + "\n")
+    } else if json {
+      writeJSON(
+        .array(
+          tokens.map { id in
+            ["id": .integer(id), "piece": .string(tokenizer.token(for: id) ?? "")]
+          }))
+    } else {
+      var table = TextTable(header: ["id", "piece"])
+      for id in tokens { table.add(["\(id)", tokenizer.token(for: id) ?? ""]) }
+      standardOutput.write(table.text)
+    }
+  }
+}
+
+extension Tokenizer {
+  /// The tokenizer of a model, or of a `tokenizer.json` itself.
+  fileprivate init(ofModelAt path: FilePath) throws {
+    guard path.extension != "json" else {
+      try self.init(contentsOf: path)
+      return
+    }
+    guard let tokenizerPath = try ModelFiles(path).tokenizerPath else {
+      throw ModelError(.notAModel, "\(path): has no 'tokenizer.json'")
+    }
+    try self.init(contentsOf: tokenizerPath)
+  }
+}

@@ -1,0 +1,106 @@
+import Adapters
+import Kernels
+
+/// All that changes while one text goes through a model: its KV cache and the room to work in.
+///
+/// One per session. The weights it is used with stay as they are and can serve many states at once.
+struct DecodingState: ~Copyable {
+  /// Positions that go through the model together in a prefill.
+  static let chunkSize = 256
+
+  let pass: ForwardPass
+  let source: SourceStates?
+  /// One per layer.
+  let caches: [KeyValueCache]
+  var workspace: Workspace
+  /// How many positions have gone through the model.
+  private(set) var positionCount = 0
+  let capacity: Int
+
+  /// - Parameter capacity: the longest text the state can hold, in tokens.
+  init(
+    _ configuration: ModelConfiguration, capacity: Int, pass: ForwardPass,
+    source: SourceStates? = nil
+  ) {
+    precondition((pass == .target) == (source != nil), "Source states belong to the target pass")
+    self.pass = pass
+    self.source = source
+    self.capacity = capacity
+    caches = (0..<configuration.layerCount).map { _ in
+      KeyValueCache(capacity: capacity, columnCount: configuration.keyValueWidth)
+    }
+    workspace = Workspace(configuration, rowCapacity: min(Self.chunkSize, capacity))
+  }
+
+  mutating func advance(by count: Int) {
+    positionCount += count
+  }
+}
+
+/// The keys and values of one layer, `[position, keyValueHeadCount · headDimension]` each.
+final class KeyValueCache {
+  private(set) var keys: FloatMatrix
+  private(set) var values: FloatMatrix
+
+  init(capacity: Int, columnCount: Int) {
+    keys = FloatMatrix(rowCapacity: capacity, columnCount: columnCount)
+    values = FloatMatrix(rowCapacity: capacity, columnCount: columnCount)
+    keys.rowCount = 0
+    values.rowCount = 0
+  }
+
+  /// Adds the rows of one chunk behind those that are there.
+  func append(keys newKeys: borrowing FloatMatrix, values newValues: borrowing FloatMatrix) {
+    keys.append(newKeys)
+    values.append(newValues)
+  }
+}
+
+extension FloatMatrix {
+  /// Copies rows behind those that are there.
+  mutating func append(_ rows: borrowing FloatMatrix) {
+    let first = rowCount
+    rowCount += rows.rowCount
+    for row in 0..<rows.rowCount {
+      var destination = mutableRow(first + row)
+      let source = rows[row]
+      for column in source.indices { destination[column] = source[column] }
+    }
+  }
+}
+
+/// The intermediate results of one chunk, overwritten layer by layer; `[positions, …]` each.
+struct Workspace: ~Copyable {
+  /// The residual stream, `[positions, hiddenSize]`.
+  var hidden: FloatMatrix
+  /// The normed input of attention or MLP.
+  var normed: LayerInput
+  var queries: FloatMatrix
+  var keys: FloatMatrix
+  var values: FloatMatrix
+  /// What the heads saw, the input of the output projection.
+  var attended: LayerInput
+  /// `activation(gate) ⊙ up`, the input of the down projection.
+  var gated: LayerInput
+  var up: FloatMatrix
+  /// What attention or MLP adds to the residual stream.
+  var branch: FloatMatrix
+
+  init(_ configuration: ModelConfiguration, rowCapacity: Int) {
+    func matrix(_ columnCount: Int) -> FloatMatrix {
+      FloatMatrix(rowCapacity: rowCapacity, columnCount: columnCount)
+    }
+    func input(_ columnCount: Int) -> LayerInput {
+      LayerInput(rowCapacity: rowCapacity, columnCount: columnCount)
+    }
+    hidden = matrix(configuration.hiddenSize)
+    normed = input(configuration.hiddenSize)
+    queries = matrix(configuration.queryWidth)
+    keys = matrix(configuration.keyValueWidth)
+    values = matrix(configuration.keyValueWidth)
+    attended = input(configuration.queryWidth)
+    gated = input(configuration.intermediateSize)
+    up = matrix(configuration.intermediateSize)
+    branch = matrix(configuration.hiddenSize)
+  }
+}

@@ -1,0 +1,95 @@
+import Kernels
+import Tokenizers
+
+/// How a text is continued.
+public struct GenerationOptions: Sendable {
+  /// How many tokens at most.
+  public var maximumTokenCount: Int
+  public var sampling: SamplingOptions
+  /// Whether an end-of-text token ends the text; benchmarks and tests go on.
+  public var stopsAtEndOfText: Bool
+
+  public init(
+    maximumTokenCount: Int = 256, sampling: SamplingOptions = .greedy,
+    stopsAtEndOfText: Bool = true
+  ) {
+    self.maximumTokenCount = maximumTokenCount
+    self.sampling = sampling
+    self.stopsAtEndOfText = stopsAtEndOfText
+  }
+}
+
+extension LanguageModel {
+  /// Continues `prompt` token by token.
+  ///
+  /// - Parameters:
+  ///   - prompt: tokens, the beginning-of-text token included.
+  ///   - source: the tokens of the source text for a FLARE adapter.
+  ///   - receive: called with each token as soon as it is chosen; returning false ends the text.
+  ///     The end-of-text token is not delivered.
+  /// - Returns: the tokens that were delivered.
+  /// - Throws: `ModelError` for an empty prompt, a token outside the vocabulary, a source that no
+  ///   adapter reads, or logits that are not numbers.
+  @discardableResult
+  public func generate(
+    from prompt: [Int], source: [Int]? = nil, _ options: GenerationOptions = GenerationOptions(),
+    receive: (Int) throws -> Bool = { _ in true }
+  ) throws -> [Int] {
+    guard options.maximumTokenCount > 0 else { return [] }
+    var session = try Session(
+      self, capacity: prompt.count + options.maximumTokenCount, promptCount: prompt.count,
+      source: source)
+    var sampler = Sampler(options.sampling)
+    var generated: [Int] = []
+    var next = prompt
+    while generated.count < options.maximumTokenCount {
+      let logits = try session.append(next)
+      guard logits[0].indices.allSatisfy({ logits[0][$0].isFinite }) else {
+        throw ModelError(
+          .tensors,
+          "the logits after token \(session.tokenCount) are not all numbers; "
+            + "the weights are damaged or overflow")
+      }
+      let token = sampler.next(logits[0])
+      if options.stopsAtEndOfText && endOfTextTokens.contains(token) { break }
+      generated.append(token)
+      guard try receive(token) else { break }
+      next = [token]
+    }
+    return generated
+  }
+
+  /// Continues a text, and gives the continuation as text.
+  ///
+  /// - Parameters:
+  ///   - prompt: the text to continue.
+  ///   - source: the source text, usually the prompt's English translation.
+  ///   - receive: called with each piece of text as soon as it is complete; never half a character.
+  /// - Throws: `ModelError`, also when the model has no tokenizer.
+  @discardableResult
+  public func generate(
+    from prompt: String, source: String? = nil,
+    _ options: GenerationOptions = GenerationOptions(),
+    receive: (String) throws -> Void = { _ in }
+  ) throws -> String {
+    guard let tokenizer else {
+      throw ModelError(
+        .request, "the model has no 'tokenizer.json', so it can continue tokens but not text")
+    }
+    var decoder = tokenizer.streamingDecoder()
+    var text = ""
+    func deliver(_ piece: String) throws {
+      guard !piece.isEmpty else { return }
+      text += piece
+      try receive(piece)
+    }
+    try generate(
+      from: tokenizer.encode(prompt), source: source.map { tokenizer.encode($0) }, options
+    ) { token in
+      try deliver(decoder.append(token))
+      return true
+    }
+    try deliver(decoder.finish())
+    return text
+  }
+}

@@ -1,0 +1,60 @@
+public import Kernels
+
+/// The shape and the constants of a model: everything but its weights.
+///
+/// Names follow the field; the spelling of `config.json` is in `ModelConfiguration+HuggingFace`.
+public struct ModelConfiguration: Sendable {
+  public let architecture: Architecture
+  public let vocabularySize: Int
+  public let hiddenSize: Int
+  public let intermediateSize: Int
+  public let layerCount: Int
+  public let attentionHeadCount: Int
+  public let keyValueHeadCount: Int
+  public let headDimension: Int
+  public let maximumPositionCount: Int
+  public let rmsNormEpsilon: Float
+  public let activation: Activation
+  public let rope: RotaryEmbedding
+  public let tiesWordEmbeddings: Bool
+  /// Whether q, k, v and o have a bias.
+  public let hasAttentionBias: Bool
+  /// Whether gate, up and down have a bias.
+  public let hasMLPBias: Bool
+  /// What queries times keys are multiplied by before the softmax.
+  public let attentionScale: Float
+  /// Gemma 2's bound on attention scores: `cap · tanh(score / cap)`.
+  public let attentionSoftCap: Float?
+  /// Gemma 2's bound on logits.
+  public let finalSoftCap: Float?
+  /// How many positions each layer looks back, itself included; nil where it sees all.
+  public let slidingWindows: [Int?]
+  public let beginningOfTextToken: Int?
+  /// Every token that ends a text.
+  public let endOfTextTokens: [Int]
+
+  public var queryWidth: Int { attentionHeadCount * headDimension }
+  public var keyValueWidth: Int { keyValueHeadCount * headDimension }
+}
+
+/// The families of models Flare runs.
+public enum Architecture: String, Sendable, CaseIterable {
+  case llama
+  case gemma2
+
+  /// The name as its authors write it.
+  public var displayName: String {
+    switch self {
+    case .llama: "Llama"
+    case .gemma2: "Gemma 2"
+    }
+  }
+
+  /// The class that `architectures` of `config.json` names.
+  var className: String {
+    switch self {
+    case .llama: "LlamaForCausalLM"
+    case .gemma2: "Gemma2ForCausalLM"
+    }
+  }
+}

@@ -1,0 +1,27 @@
+public import Files
+
+/// A model that cannot be read or run.
+public struct ModelError: FlareError {
+  public enum Code: Sendable {
+    /// `config.json` is malformed or contradicts itself.
+    case configuration
+    /// An architecture or an option that changes numbers and is not implemented.
+    case unsupported
+    /// A tensor is missing, left over, or has the wrong shape or type.
+    case tensors
+    /// Nothing Flare knows as a model is at the path.
+    case notAModel
+    /// The call does not fit the model: a token out of range, a source where none is read.
+    case request
+  }
+
+  public let code: Code
+  public let description: String
+
+  public init(_ code: Code, _ description: String) {
+    self.code = code
+    self.description = description
+  }
+
+  public var kind: FailureKind { code == .request ? .usage : .badInput }
+}

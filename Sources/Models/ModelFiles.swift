@@ -1,0 +1,107 @@
+import Adapters
+public import Bundles
+import Files
+public import JSON
+import Kernels
+public import SystemPackage
+public import Tensors
+import WeightFiles
+
+/// A model on disk, whatever its form: where its tensors, configuration, tokenizer and adapters are.
+public struct ModelFiles: Sendable {
+  public enum Form: String, Sendable {
+    case huggingFace = "Hugging Face directory"
+    case bundle = "Flare bundle"
+    case bundleFile = "Flare bundle, one file"
+  }
+
+  public let path: FilePath
+  public let form: Form
+  /// `config.json` as it stands.
+  public let configurationJSON: JSONValue
+  public let tensors: any TensorSource
+  /// `tokenizer.json`; nil when the model has none and only tokens can be given.
+  public let tokenizerPath: FilePath?
+  /// Directories of the adapters that came with the model, in order.
+  public let adapterPaths: [FilePath]
+  /// Present when the model is a bundle; keeps its unpacked files alive.
+  public let bundle: Bundle?
+  /// The directory that holds the ordinary files beside the weights.
+  public let directory: FilePath
+
+  /// Finds out what is at `path` and opens it.
+  ///
+  /// - Throws: a `FlareError` when it is no model, or its files are malformed.
+  public init(_ path: FilePath) throws {
+    guard path.exists else { throw FileError(.notFound, path) }
+    if Bundle.isBundle(path) {
+      try self.init(Bundle(path), at: path)
+    } else if path.appending(Self.configurationName).exists {
+      try self.init(huggingFace: path)
+    } else {
+      throw ModelError(.notAModel, "\(path): \(Self.explanation(of: path))")
+    }
+  }
+
+  /// Shape and constants, read from `config.json` and `generation_config.json`.
+  public func configuration() throws -> ModelConfiguration {
+    try ModelConfiguration(
+      huggingFace: configurationJSON, subject: "\(path.appending(Self.configurationName))")
+  }
+
+  /// The tokens that `generation_config.json` adds to those that end a text.
+  func generationEndTokens() throws -> [Int] {
+    let path = directory.appending(Self.generationName)
+    guard path.exists else { return [] }
+    return switch try JSONValue(contentsOf: path)["eos_token_id"] {
+    case .array(let tokens): tokens.compactMap(\.integer)
+    case let token: [token?.integer].compactMap { $0 }
+    }
+  }
+
+  static let generationName = "generation_config.json"
+  static let configurationName = "config.json"
+  static let tokenizerName = "tokenizer.json"
+
+  /// Files beside the weights that belong to a model and move with it.
+  public static let companionNames = [
+    generationName, tokenizerName, "tokenizer_config.json", "tokenizer.model",
+    "special_tokens_map.json", "chat_template.jinja", "added_tokens.json", "LICENSE", "README.md",
+  ]
+
+  private init(huggingFace directory: FilePath) throws {
+    let tokenizer = directory.appending(Self.tokenizerName)
+    path = directory
+    form = .huggingFace
+    configurationJSON = try JSONValue(contentsOf: directory.appending(Self.configurationName))
+    tensors = try SafetensorsCheckpoint(directory)
+    tokenizerPath = tokenizer.exists ? tokenizer : nil
+    adapterPaths = try MergeRecord.adapterPaths(in: directory)
+    bundle = nil
+    self.directory = directory
+  }
+
+  private init(_ bundle: Bundle, at path: FilePath) throws {
+    let tokenizer = bundle.directory.appending(Self.tokenizerName)
+    self.path = path
+    form = path.isDirectory ? .bundle : .bundleFile
+    configurationJSON = try JSONValue(
+      contentsOf: bundle.directory.appending(Self.configurationName))
+    tensors = bundle.tensors
+    tokenizerPath = tokenizer.exists ? tokenizer : nil
+    adapterPaths = bundle.manifest.adapters.map { bundle.directory.appending($0.path) }
+    self.bundle = bundle
+    directory = bundle.directory
+  }
+
+  private static func explanation(of path: FilePath) -> String {
+    if path.isDirectory {
+      return path.appending("adapter_config.json").exists
+        ? "is an adapter, not a model. Give the base model, and this with --adapter"
+        : "holds neither 'config.json' nor 'manifest.json', so it is no model"
+    }
+    return path.extension == "gguf"
+      ? "GGUF files cannot be read by this version. Give the Hugging Face directory it came from"
+      : "is no model: expected a Hugging Face directory, a bundle directory or a .flare file"
+  }
+}

@@ -1,0 +1,18 @@
+import Kernels
+import Tensors
+
+/// Root mean square normalisation: `x / √(mean(x²) + ε) ⊙ weight`.
+struct RMSNorm: Sendable {
+  /// `[hiddenSize]`
+  let weight: Tensor
+  let epsilon: Float
+  /// Gemma stores `w` and multiplies by `1 + w`.
+  let isOffsetByOne: Bool
+
+  func apply(
+    _ input: borrowing FloatMatrix, into output: inout FloatMatrix, _ kernels: Kernels
+  ) {
+    kernels.normalize(
+      input, weight: weight, epsilon: epsilon, unitOffset: isOffsetByOne, into: &output)
+  }
+}

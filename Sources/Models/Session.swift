@@ -1,0 +1,92 @@
+import Adapters
+public import Kernels
+
+/// One text on its way through a model.
+///
+/// The first tokens are the prompt. With a source, target and source prompt are aligned at their
+/// ends, so the length of the prompt has to be known when the session begins.
+public struct Session: ~Copyable {
+  private let model: LanguageModel
+  private var state: DecodingState
+
+  /// Starts a text, after reading the source if there is one.
+  ///
+  /// - Parameters:
+  ///   - capacity: the longest the text can get, prompt included, in tokens.
+  ///   - promptCount: how many of them are the prompt.
+  ///   - source: the tokens of the source text; nil to run a FLARE adapter as plain LoRA.
+  /// - Throws: `ModelError` when the source is empty, has a token outside the vocabulary, or no
+  ///   adapter of the model reads one.
+  public init(
+    _ model: LanguageModel, capacity: Int, promptCount: Int, source: [Int]? = nil
+  ) throws(ModelError) {
+    self.model = model
+    guard let source else {
+      state = DecodingState(model.configuration, capacity: capacity, pass: .withoutSource)
+      return
+    }
+    guard model.adapters.readsSource else {
+      throw ModelError(
+        .request,
+        "a source text is given, but no adapter of this model reads one; it would change nothing")
+    }
+    try model.check(source, "source")
+    let states = Self.read(source, with: model, targetPositionCount: promptCount)
+    state = DecodingState(
+      model.configuration, capacity: capacity, pass: .target, source: states)
+  }
+
+  /// How many tokens the text has.
+  public var tokenCount: Int { state.positionCount }
+
+  /// Appends `tokens` and gives the logits of what comes next, `[1, vocabularySize]`.
+  ///
+  /// - Throws: `ModelError` when `tokens` is empty or has one outside the vocabulary.
+  public mutating func append(_ tokens: [Int]) throws(ModelError) -> FloatMatrix {
+    try model.check(tokens, "text")
+    precondition(state.positionCount + tokens.count <= state.capacity, "Text exceeds capacity")
+    var recorder: SourceStates.Recorder?
+    for chunk in tokens.chunks(of: DecodingState.chunkSize) {
+      model.decoder.advance(&state, over: chunk, model.kernels, recordingInto: &recorder)
+    }
+    return model.decoder.logits(&state, onlyLast: true, model.kernels)
+  }
+
+  /// Appends `tokens` and gives the logits behind each of them, `[tokens.count, vocabularySize]`.
+  ///
+  /// - Throws: `ModelError` when `tokens` is empty or has one outside the vocabulary.
+  public mutating func logits(of tokens: [Int]) throws(ModelError) -> FloatMatrix {
+    try model.check(tokens, "text")
+    precondition(state.positionCount + tokens.count <= state.capacity, "Text exceeds capacity")
+    var all = FloatMatrix(
+      rowCapacity: tokens.count, columnCount: model.configuration.vocabularySize)
+    all.rowCount = 0
+    var recorder: SourceStates.Recorder?
+    for chunk in tokens.chunks(of: DecodingState.chunkSize) {
+      model.decoder.advance(&state, over: chunk, model.kernels, recordingInto: &recorder)
+      all.append(model.decoder.logits(&state, onlyLast: false, model.kernels))
+    }
+    return all
+  }
+
+  /// Reads the source through the base of the FLARE adapter and keeps what the adapter needs.
+  private static func read(
+    _ source: [Int], with model: LanguageModel, targetPositionCount: Int
+  ) -> SourceStates {
+    var state = DecodingState(model.configuration, capacity: source.count, pass: .source)
+    var recorder: SourceStates.Recorder? = SourceStates.Recorder()
+    for chunk in source.chunks(of: DecodingState.chunkSize) {
+      model.decoder.advance(&state, over: chunk, model.kernels, recordingInto: &recorder)
+    }
+    guard let recorder else { preconditionFailure("Recorder lost") }
+    return recorder.finish(
+      sourcePositionCount: source.count, targetPositionCount: targetPositionCount)
+  }
+}
+
+extension Array {
+  /// The elements in order, in runs of at most `size`.
+  fileprivate func chunks(of size: Int) -> some Sequence<ArraySlice<Element>> {
+    stride(from: 0, to: count, by: size).lazy.map { self[$0..<Swift.min($0 + size, count)] }
+  }
+}

@@ -1,0 +1,98 @@
+import Adapters
+import Kernels
+import Tensors
+
+/// Takes the tensors of a model out of a source by name, checking each one and missing none.
+///
+/// An architecture asks for what it needs; `finish` then refuses what nobody asked for, because a
+/// tensor that is ignored is a number that is wrong in silence.
+struct WeightLoader {
+  private let source: any TensorSource
+  private let architecture: Architecture
+  private let updates: [String: [LowRankUpdate]]
+  private var used: Set<String> = []
+
+  init(_ source: any TensorSource, _ architecture: Architecture, _ adapters: AdapterStack) {
+    self.source = source
+    self.architecture = architecture
+    updates = adapters.updatesByModule
+  }
+
+  /// The tensor of that name.
+  ///
+  /// - Throws: `ModelError` when it is missing, has another shape, or a type that cannot be
+  ///   computed with.
+  mutating func tensor(_ name: String, _ shape: Shape) throws -> Tensor {
+    guard let info = source.info(named: name) else {
+      let missing = TensorSourceError(missing: name, in: source)
+      throw ModelError(.tensors, "\(architecture.displayName): \(missing)")
+    }
+    guard info.shape == shape else {
+      throw ModelError(
+        .tensors,
+        "\(architecture.displayName): '\(name)' is \(info.shape), the configuration needs \(shape)")
+    }
+    guard info.elementType.isComputable else {
+      throw ModelError(
+        .tensors,
+        "\(architecture.displayName): '\(name)' has type \(info.elementType), "
+          + "expected F32, F16, BF16, int8 or int4")
+    }
+    used.insert(name)
+    return try source.tensor(named: name)
+  }
+
+  /// The linear layer `module` with its bias and the adapters' updates.
+  mutating func linear(
+    _ module: String, _ outputs: Int, _ inputs: Int, hasBias: Bool
+  ) throws -> Linear {
+    Linear(
+      name: module,
+      weight: try tensor("\(module).weight", [outputs, inputs]),
+      bias: hasBias ? try tensor("\(module).bias", [outputs]) : nil,
+      updates: updates[module] ?? [])
+  }
+
+  /// The matrix that turns hidden states into logits, `[vocabulary, hidden]`: `lm_head`, or the
+  /// embeddings when they are tied.
+  mutating func outputHead(
+    tiedTo embeddings: Tensor, _ configuration: ModelConfiguration
+  ) throws -> Tensor {
+    let name = "lm_head.weight"
+    guard configuration.tiesWordEmbeddings else { return try tensor(name, embeddings.shape) }
+    if source.info(named: name) != nil {
+      let head = try tensor(name, embeddings.shape)
+      guard head.elementType == embeddings.elementType, head.hasSameBytes(as: embeddings) else {
+        throw ModelError(
+          .tensors,
+          "\(architecture.displayName): '\(name)' differs from the embeddings, "
+            + "but 'tie_word_embeddings' is true. Set it to false, or remove the tensor")
+      }
+    }
+    return embeddings
+  }
+
+  /// - Throws: `ModelError` naming a tensor of the source that the architecture did not ask for.
+  func finish() throws {
+    let unused = source.tensorInfos.map(\.name).filter {
+      // Old checkpoints store the rotary frequencies, which the configuration gives.
+      !used.contains($0) && !$0.hasSuffix(".rotary_emb.inv_freq")
+    }
+    guard let first = unused.first else { return }
+    let others = unused.count > 1 ? " and \(unused.count - 1) more" : ""
+    throw ModelError(
+      .tensors,
+      "\(architecture.displayName): tensor '\(first)'\(others) has no place in the architecture; "
+        + "ignoring it could change the numbers")
+  }
+}
+
+extension Tensor {
+  fileprivate func hasSameBytes(as other: Tensor) -> Bool {
+    let (mine, theirs) = (bytes, other.bytes)
+    guard mine.byteCount == theirs.byteCount else { return false }
+    return unsafe mine.withUnsafeBytes { mine in
+      unsafe theirs.withUnsafeBytes { unsafe mine.elementsEqual($0) }
+    }
+  }
+}
