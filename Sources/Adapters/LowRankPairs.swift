@@ -46,7 +46,7 @@ struct LowRankPairs {
         try Self.float32(b, in: source, refuse, kernels)
       )
     }
-    guard pairs.contains(where: { !$0.loraA.isZero && !$0.loraB.isZero }) else {
+    guard pairs.contains(where: { !$0.loraA.isAllZero && !$0.loraB.isAllZero }) else {
       throw refuse("every update is zero: the adapter would change nothing. Is it trained?")
     }
   }
@@ -64,15 +64,5 @@ struct LowRankPairs {
       throw refuse("'\(info.name)' holds \(values.elements[index]) at element \(index)")
     }
     return kernels.tensor(values, shape: info.shape, as: .float32)
-  }
-}
-
-extension Tensor {
-  /// Whether every byte is zero; float32 −0 counts as something.
-  fileprivate var isZero: Bool {
-    let bytes = bytes
-    return bytes.byteOffsets.allSatisfy {
-      unsafe bytes.unsafeLoad(fromByteOffset: $0, as: UInt8.self) == 0
-    }
   }
 }

@@ -20,6 +20,9 @@ public struct LowRankUpdate: Sendable {
 
   public var rank: Int { loraA.shape[0] }
 
+  /// Whether the update adds nothing, as in an adapter that was never trained.
+  var isZero: Bool { loraA.isAllZero || loraB.isAllZero }
+
   /// The same update with some of its circumstances changed.
   func with(
     scaling: Float? = nil, fusion: FusionFunction?? = nil, isInWeights: Bool? = nil,

@@ -43,7 +43,14 @@ public struct MergedTensors: TensorSource {
     for update in updates {
       kernels.addProduct(update.loraB, update.loraA, scale: update.scaling, to: &weight)
     }
-    return kernels.tensor(weight, shape: tensor.shape, as: type)
+    let result = kernels.tensor(weight, shape: tensor.shape, as: type)
+    if result.elementType == tensor.elementType, result.hasSameBytes(as: tensor),
+      updates.contains(where: { !$0.isZero })
+    {
+      throw TensorSourceError(
+        "'\(name)' does not change: every delta is too small for \(type). Merge with --dtype f32")
+    }
+    return result
   }
 
   private func converted(_ info: TensorInfo) -> TensorInfo {

@@ -59,7 +59,7 @@ public struct FileError: FlareError {
     case .exists: "\(path): already exists. Choose another path or pass --overwrite"
     case .cannotWrite: "\(path): cannot be written\(reason)"
     case .noSpace:
-      "\(path): no space left on the device. Nothing was kept; free some space or choose another device"
+      "\(path): no space left on the device\(reason). Free some space or choose another device"
     }
   }
 }

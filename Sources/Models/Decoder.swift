@@ -2,8 +2,9 @@ import Adapters
 import Kernels
 import Tensors
 
-/// A decoder-only transformer: embeddings, layers that each add to a residual stream, a norm and a
-/// head. Each architecture is one conforming type in one file.
+/// A decoder-only transformer; each architecture is one conforming type in one file.
+///
+/// Embeddings start a residual stream, layers add to it, a norm and a head make logits of it.
 protocol Decoder: Sendable {
   associatedtype Layer: DecoderLayer
 

@@ -7,7 +7,7 @@ import Tensors
 struct Gemma2: Decoder {
   let configuration: ModelConfiguration
   let embedTokens: Tensor
-  /// √hiddenSize
+  /// The square root of the hidden size.
   let embeddingScale: Float
   let layers: [Layer]
   let finalNorm: RMSNorm

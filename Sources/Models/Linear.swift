@@ -6,9 +6,9 @@ import Tensors
 struct Linear: Sendable {
   /// As the checkpoint names it, without `.weight`.
   let name: String
-  /// `[outputs, inputs]`
+  /// Weights, `[outputs, inputs]`.
   let weight: Tensor
-  /// `[outputs]`
+  /// Added to each row, `[outputs]`.
   let bias: Tensor?
   let updates: [LowRankUpdate]
 
@@ -43,7 +43,7 @@ struct Linear: Sendable {
     }
   }
 
-  /// `A · x`
+  /// Gives `A · x`, `[positions, r]`.
   private static func downProject(
     _ input: borrowing LayerInput, _ update: LowRankUpdate, _ kernels: Kernels
   ) -> FloatMatrix {

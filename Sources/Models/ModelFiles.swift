@@ -63,11 +63,16 @@ public struct ModelFiles: Sendable {
   static let configurationName = "config.json"
   static let tokenizerName = "tokenizer.json"
 
-  /// Files beside the weights that belong to a model and move with it.
-  public static let companionNames = [
+  /// Names of the files beside the weights that belong to a model and move with it.
+  private static let companionNames = [
     generationName, tokenizerName, "tokenizer_config.json", "tokenizer.model",
-    "special_tokens_map.json", "chat_template.jinja", "added_tokens.json", "LICENSE", "README.md",
+    "special_tokens_map.json", "chat_template.jinja", "added_tokens.json", "LICENSE",
   ]
+
+  /// The files beside the weights that belong to the model and move with it.
+  public var companions: [FilePath] {
+    Self.companionNames.map { directory.appending($0) }.filter(\.isRegularFile)
+  }
 
   private init(huggingFace directory: FilePath) throws {
     let tokenizer = directory.appending(Self.tokenizerName)

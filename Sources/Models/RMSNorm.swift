@@ -3,7 +3,7 @@ import Tensors
 
 /// Root mean square normalisation: `x / √(mean(x²) + ε) ⊙ weight`.
 struct RMSNorm: Sendable {
-  /// `[hiddenSize]`
+  /// One weight a column, `[hiddenSize]`.
   let weight: Tensor
   let epsilon: Float
   /// Gemma stores `w` and multiplies by `1 + w`.

@@ -86,13 +86,3 @@ struct WeightLoader {
         + "ignoring it could change the numbers")
   }
 }
-
-extension Tensor {
-  fileprivate func hasSameBytes(as other: Tensor) -> Bool {
-    let (mine, theirs) = (bytes, other.bytes)
-    guard mine.byteCount == theirs.byteCount else { return false }
-    return unsafe mine.withUnsafeBytes { mine in
-      unsafe theirs.withUnsafeBytes { unsafe mine.elementsEqual($0) }
-    }
-  }
-}

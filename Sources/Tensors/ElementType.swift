@@ -78,3 +78,15 @@ public enum ElementType: String, Sendable, Hashable, CaseIterable {
 extension ElementType: CustomStringConvertible {
   public var description: String { rawValue }
 }
+
+extension ElementType {
+  /// The name that PyTorch and `config.json` have for a float type; nil for all others.
+  public var torchName: String? {
+    switch self {
+    case .float32: "float32"
+    case .float16: "float16"
+    case .bfloat16: "bfloat16"
+    default: nil
+    }
+  }
+}

@@ -64,8 +64,6 @@ struct ComputeOptions: ParsableArguments {
   }
 
   func kernels() throws -> Kernels {
-    let instructionSet = try InstructionSet.detected()
-    return threads.map { Kernels(threadCount: $0, instructionSet: instructionSet) }
-      ?? Kernels(instructionSet: instructionSet)
+    try threads.map { try Kernels(threadCount: $0) } ?? Kernels()
   }
 }

@@ -1,0 +1,79 @@
+public import Adapters
+import Files
+public import Kernels
+import Models
+import Quantization
+public import Tensors
+public import WeightFiles
+
+/// A model on its way into another form: merged, quantized, packed, in one pass.
+///
+///     let conversion = try Conversion(request, with: kernels)   // plan: nothing is written
+///     try conversion.check()                                    // the destination is free, has room
+///     let report = try conversion.run()                         // it appears whole, by one rename
+///
+/// One tensor at a time goes from the mapped source through merge and quantization to the
+/// destination, so memory does not grow with the model.
+public struct Conversion: Sendable {
+  public let request: ConversionRequest
+  /// What happens to each module of each adapter.
+  public let mergePlan: MergePlan
+  /// The tensors of the destination, each computed when it is asked for.
+  public let tensors: any TensorSource
+
+  /// Plans a conversion.
+  ///
+  /// - Throws: a `FlareError` when the model cannot be run, an adapter does not fit it, or the
+  ///   destination's form cannot hold the result.
+  public init(_ request: ConversionRequest, with kernels: Kernels) throws {
+    // Opening the model proves names, shapes and options; it maps the weights and copies nothing.
+    let model = try LanguageModel(request.model, adapters: request.adapters, with: kernels)
+    self.request = request
+    mergePlan = MergePlan(model.adapters, isSourceFree: request.isSourceFree)
+    let merged = MergedTensors(
+      request.model.tensors, mergePlan, elementType: request.elementType, with: kernels)
+    tensors = try request.quantization.map { scheme in
+      if let info = request.model.tensors.tensorInfos.first(where: { $0.elementType.isGrouped }) {
+        throw ConversionError(
+          .badInput,
+          "\(request.model.path): '\(info.name)' is \(info.elementType) already; quantizing again "
+            + "would lose more. Start from the unquantized model")
+      }
+      return QuantizedTensors(merged, scheme: scheme, with: kernels)
+    } ?? merged
+    try checkForm()
+  }
+
+  private func checkForm() throws(ConversionError) {
+    guard request.form == .huggingFace,
+      let info = tensors.tensorInfos.first(where: { $0.elementType.isGrouped })
+    else { return }
+    throw ConversionError(
+      .usage,
+      "a Hugging Face directory cannot hold '\(info.name)' as \(info.elementType). "
+        + "Write a bundle, or pass --dtype to write float weights")
+  }
+
+  /// The size of the weights that will be written, in bytes.
+  public var byteCount: Int { tensors.tensorInfos.reduce(0) { $0 + $1.byteCount } }
+
+  /// Checks the destination.
+  ///
+  /// - Throws: `FileError` when it exists and may not be replaced, or does not fit on its device.
+  public func check() throws(FileError) {
+    try request.destination.checkDestination(
+      byteCount: byteCount, mayReplace: request.mayReplace)
+  }
+
+  /// Writes the destination.
+  ///
+  /// - Parameter progress: called with the bytes of weights written since the last call.
+  /// - Throws: a `FlareError`; then nothing is left behind.
+  public func run(progress: ByteProgress? = nil) throws {
+    switch request.form {
+    case .huggingFace: try writeHuggingFace(progress)
+    case .bundle: try writeBundle(to: request.destination, progress)
+    case .bundleFile: try writeBundleFile(progress)
+    }
+  }
+}

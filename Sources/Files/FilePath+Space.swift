@@ -1,0 +1,36 @@
+public import SystemPackage
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+extension FilePath {
+  /// Bytes that can still be written where this path is or will be; nil when the system cannot say.
+  public var availableByteCount: Int? {
+    var existing = self
+    while !existing.exists, !existing.isEmpty { existing.removeLastComponent() }
+    var status = statvfs()
+    guard unsafe statvfs(existing.isEmpty ? "." : existing.string, &status) == 0 else { return nil }
+    return Int(status.f_bavail) * Int(status.f_frsize)
+  }
+
+  /// Checks that a destination is free and has room, before any work is done for it.
+  ///
+  /// - Throws: `FileError` when something is there and may not be replaced, or the space is short.
+  public func checkDestination(byteCount: Int, mayReplace: Bool) throws(FileError) {
+    guard mayReplace || !exists else { throw FileError(.exists, self) }
+    guard let available = availableByteCount, available < byteCount else { return }
+    throw FileError(
+      .noSpace, self, detail: "needs \(byteCount) bytes, \(available) are free")
+  }
+}
+
+extension FilePath {
+  /// The bytes of a file, or of all files in a directory and below.
+  public var treeByteCount: Int {
+    guard isDirectory else { return fileByteCount ?? 0 }
+    return ((try? directoryEntries()) ?? []).reduce(0) { $0 + appending($1).treeByteCount }
+  }
+}

@@ -1,0 +1,177 @@
+import Adapters
+import ArgumentParser
+import Bundles
+import Files
+import JSON
+import Kernels
+import Models
+import SystemPackage
+import Tensors
+
+struct InspectCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "inspect",
+    abstract: "Say what a model or an adapter is.",
+    discussion: """
+      EXAMPLE:
+        flare inspect samples/llama/base
+        flare inspect samples/llama/flare-add_relu
+      """)
+
+  @Argument(help: "A model or an adapter directory.")
+  var path: FilePath
+
+  @Flag(help: "List every tensor.")
+  var tensors = false
+
+  @Flag(help: "Print JSON.")
+  var json = false
+
+  func run() throws {
+    let description =
+      path.appending("adapter_config.json").exists
+      ? try describeAdapter() : try describeModel()
+    if json { writeJSON(description.json) } else { standardOutput.write(description.text) }
+  }
+
+  private func describeModel() throws -> Description {
+    let files = try ModelFiles(path)
+    let configuration = try files.configuration()
+    let infos = files.tensors.tensorInfos
+    let types = TypeSummary(infos)
+    var description = Description(title: "\(path): \(files.form.rawValue)")
+    description.add("architecture", configuration.architecture.displayName)
+    description.add("parameters", groupedText(types.elementCount))
+    description.add("weights", types.text, json: types.json)
+    description.add("shape", configuration.shapeText, json: configuration.shapeJSON)
+    description.add("rope", configuration.rope.text)
+    if let limits = configuration.limitsText { description.add("limits", limits) }
+    description.add("embeddings", configuration.tiesWordEmbeddings ? "tied" : "untied")
+    description.add(
+      "tokenizer", files.tokenizerPath == nil ? "none" : "tokenizer.json")
+    let kernels = try Kernels(threadCount: 1)
+    for path in files.adapterPaths {
+      let adapter = try Adapter(path, with: kernels)
+      description.add("adapter", "\(adapter.name): \(adapter.kindText)")
+    }
+    if tensors { description.list(infos) }
+    return description
+  }
+
+  private func describeAdapter() throws -> Description {
+    let adapter = try Adapter(path, with: Kernels(threadCount: 1))
+    let ledger = MergePlan(try AdapterStack([AdapterStack.Member(adapter)])).ledger
+    var description = Description(title: "\(path): adapter")
+    description.add("kind", adapter.kindText)
+    if let base = adapter.baseModelName { description.add("trained on", base) }
+    let ranks = Set(adapter.updates.map(\.rank)).sorted().map(String.init)
+    description.add("rank", ranks.joined(separator: ", "))
+    let scalings = Set(adapter.updates.map(\.scaling)).sorted().map { "\($0)" }
+    description.add("scaling", scalings.joined(separator: ", "))
+    let parameters = adapter.updates.reduce(0) {
+      $0 + $1.loraA.shape.elementCount + $1.loraB.shape.elementCount
+    }
+    description.add("parameters", groupedText(parameters))
+    description.add("modules", "\(adapter.updates.count)")
+    description.add(
+      "merging", "\n\n" + LedgerText(ledger).text,
+      json: .array(
+        ledger.map { ["module": .string($0.module), "result": .string($0.disposition.rawValue)] }))
+    return description
+  }
+}
+
+/// Labelled facts that print as lines or as JSON.
+private struct Description {
+  private let title: String
+  private var fields: [(label: String, value: String)] = []
+  private var jsonFields: [(String, JSONValue)] = []
+  private var tensorTable = ""
+
+  init(title: String) { self.title = title }
+
+  mutating func add(_ label: String, _ value: String, json: JSONValue? = nil) {
+    fields.append((label, value))
+    jsonFields.append((label, json ?? .string(value)))
+  }
+
+  mutating func list(_ infos: [TensorInfo]) {
+    var table = TextTable(header: ["tensor", "type", "shape", "bytes"])
+    for info in infos {
+      table.add([
+        info.name, "\(info.elementType)", "\(info.shape)", groupedText(info.byteCount),
+      ])
+    }
+    tensorTable = "\n" + table.text
+    jsonFields.append(
+      (
+        "tensors",
+        .array(
+          infos.map { info in
+            [
+              "name": .string(info.name), "type": .string(info.elementType.rawValue),
+              "shape": .array(info.shape.extents.map { .integer($0) }),
+              "bytes": .integer(info.byteCount),
+            ]
+          })
+      ))
+  }
+
+  var text: String { "\(title)\n\n" + fieldsText(fields) + tensorTable }
+
+  var json: JSONValue {
+    .object(["path": .string(title)].merging(jsonFields, uniquingKeysWith: { first, _ in first }))
+  }
+}
+
+extension Adapter {
+  fileprivate var kindText: String {
+    switch (isResidue, fusion) {
+    case (true, let fusion?): "what a merge left of a FLARE adapter (\(fusion.rawValue))"
+    case (true, nil): "what a merge left of an adapter"
+    case (false, let fusion?): "FLARE, \(fusion.rawValue): q and v fuse with a source text"
+    case (false, nil): "LoRA"
+    }
+  }
+}
+
+extension ModelConfiguration {
+  fileprivate var shapeText: String {
+    "\(layerCount) layers, hidden \(hiddenSize), MLP \(intermediateSize), "
+      + "\(attentionHeadCount) heads of \(headDimension) (\(keyValueHeadCount) for keys), "
+      + "vocabulary \(vocabularySize)"
+  }
+
+  fileprivate var shapeJSON: JSONValue {
+    [
+      "num_hidden_layers": .integer(layerCount), "hidden_size": .integer(hiddenSize),
+      "intermediate_size": .integer(intermediateSize),
+      "num_attention_heads": .integer(attentionHeadCount),
+      "num_key_value_heads": .integer(keyValueHeadCount), "head_dim": .integer(headDimension),
+      "vocab_size": .integer(vocabularySize),
+    ]
+  }
+
+  /// Soft caps and windows, which only some architectures have.
+  fileprivate var limitsText: String? {
+    var parts: [String] = []
+    if let attentionSoftCap { parts.append("attention soft cap \(attentionSoftCap)") }
+    if let finalSoftCap { parts.append("logit soft cap \(finalSoftCap)") }
+    let windows = slidingWindows.compactMap(\.self)
+    if let window = windows.first {
+      parts.append("window \(window) on \(windows.count) of \(layerCount) layers")
+    }
+    return parts.isEmpty ? nil : parts.joined(separator: ", ")
+  }
+}
+
+extension RotaryEmbedding {
+  fileprivate var text: String {
+    switch scaling {
+    case .none: "theta \(theta)"
+    case .linear(let factor): "theta \(theta), linear, factor \(factor)"
+    case .llama3(let factor, _, _, let original):
+      "theta \(theta), llama3, factor \(factor) over \(original) positions"
+    }
+  }
+}

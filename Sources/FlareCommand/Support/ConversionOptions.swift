@@ -1,0 +1,71 @@
+import Adapters
+import ArgumentParser
+import Conversion
+import JSON
+import Kernels
+import Quantization
+import SystemPackage
+import Tensors
+
+/// Options of the commands that write a model.
+struct ConversionOptions: ParsableArguments {
+  @Option(help: "Write float weights as f32, f16 or bf16 (default: as they are).")
+  var dtype: FloatTypeArgument?
+
+  @Flag(
+    help: ArgumentHelp(
+      "Merge FLARE's q and v as plain LoRA, for use without a source text.",
+      discussion: "The result cannot read a source any more."))
+  var noSource = false
+
+  @Flag(help: "Replace what is at the destination.")
+  var overwrite = false
+
+  @Flag(help: "Print the report as JSON.")
+  var json = false
+}
+
+enum FloatTypeArgument: String, ExpressibleByArgument, CaseIterable {
+  case f32, f16, bf16
+
+  var elementType: ElementType {
+    switch self {
+    case .f32: .float32
+    case .f16: .float16
+    case .bf16: .bfloat16
+    }
+  }
+}
+
+enum QuantizationArgument: String, ExpressibleByArgument, CaseIterable {
+  case int8, int4
+
+  var scheme: QuantizationScheme {
+    switch self {
+    case .int8: .int8
+    case .int4: .int4
+    }
+  }
+}
+
+extension ConversionRequest.Form: @retroactive ExpressibleByArgument {}
+
+extension ParsableCommand {
+  /// Runs a conversion with progress and prints its report.
+  func run(_ request: ConversionRequest, with kernels: Kernels, json: Bool) throws {
+    let start = ContinuousClock.now
+    let conversion = try Conversion(request, with: kernels)
+    try conversion.check()
+    let bar = ProgressBar("Writing", total: conversion.byteCount, unit: .bytes)
+    do {
+      try conversion.run { bar.advance(by: $0) }
+      bar.finish()
+    } catch {
+      bar.finish()
+      throw error
+    }
+    let report = ConversionReport(
+      conversion, seconds: (ContinuousClock.now - start).seconds)
+    if json { writeJSON(report.json) } else { standardOutput.write(report.text) }
+  }
+}
