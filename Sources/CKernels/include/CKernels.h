@@ -1,1 +1,165 @@
+// The inner loops of Flare: everything that is worth an instruction set of its own.
+//
+// Each loop exists in a portable twin (`_generic`) and in SIMD forms; `flare_kernels_for` hands out
+// a table of one form. Nothing here allocates, locks or starts a thread: the caller cuts the work
+// into ranges and owns the memory. Pointers need the alignment of their element type only.
+//
+// Grouped weights are laid out as formats/quantization.md describes.
 
+#ifndef FLARE_CKERNELS_H
+#define FLARE_CKERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#pragma clang assume_nonnull begin
+
+enum {
+  /// Rows of a panel of grouped weights.
+  FLARE_PANEL_ROWS = 16,
+  /// Columns that share a scale, in weights and in activations.
+  FLARE_GROUP_SIZE = 32,
+  /// Positions that one unpacking of a weight serves: the rows of a tile of activations.
+  FLARE_TILE_ROWS = 8,
+  /// The widest attention head: bounds the scratch that `attend` takes from the stack (300 KB).
+  FLARE_MAX_HEAD_DIMENSION = 256,
+  /// Queries that share one pass over a block of keys.
+  FLARE_ATTENTION_QUERIES = 64,
+};
+
+/// Element types of float rows.
+typedef enum flare_float_type { FLARE_F32, FLARE_F16, FLARE_BF16 } flare_float_type;
+
+/// Activation functions of gated layers.
+typedef enum flare_activation { FLARE_SILU, FLARE_GELU, FLARE_GELU_TANH } flare_activation;
+
+/// A grouped weight matrix in panels of 16 rows.
+typedef struct flare_panels {
+  const uint8_t *bytes;
+  /// Bytes from one panel to the next.
+  size_t panel_size;
+  size_t row_count;
+  /// Groups of 32 columns.
+  size_t group_count;
+} flare_panels;
+
+/// Rows of activations as int8 in tiles of 8 rows; the last tile has the rows that are left.
+///
+/// With `w` rows in a tile, `quants` holds [tile][group][w][32] and the other two [tile][group][w],
+/// so that a tile is read from front to back. Tile `t` begins at 8 · t rows in all three.
+typedef struct flare_activations {
+  int8_t *quants;
+  /// The value of an element is scale · quant. NaN for a group that held a NaN or an infinity.
+  float *scales;
+  /// −8 · Σ quants of the group: where the sum over int4 weights (bias 8) starts. int8 weights
+  /// (bias 128) start at 16 times that.
+  int32_t *starts;
+  size_t row_count;
+  size_t group_count;
+} flare_activations;
+
+/// What causal attention reads and writes.
+///
+/// Query row i is at position first_position + i and sees the keys of positions up to its own, the
+/// nearest `window` of them. Rows hold heads of `head_dimension` floats side by side; consecutive
+/// query heads share a key-value head.
+typedef struct flare_attention {
+  const float *queries;  // [query rows, head_count · head_dimension]
+  const float *keys;     // [positions, key_value_head_count · head_dimension]
+  const float *values;   // as keys
+  float *output;         // as queries
+  size_t head_count;
+  size_t key_value_head_count;
+  size_t head_dimension;
+  size_t first_position;
+  /// SIZE_MAX for all.
+  size_t window;
+  /// Multiplies q · k.
+  float scale;
+  /// When positive, scores become soft_cap · tanh(score / soft_cap).
+  float soft_cap;
+} flare_attention;
+
+/// One form of every loop.
+typedef struct flare_kernels {
+  /// `generic`, `avx2`, `avx512` or `neon`.
+  const char *name;
+
+  // Grouped weights.
+
+  /// Quantizes the float rows x [x->row_count, 32 · group_count] of tiles first..<end into `out`.
+  ///
+  /// scale = largest magnitude / 127, quants rounded to nearest even. A group whose magnitudes are
+  /// all below 4e-37 becomes zero.
+  void (*quantize_activations)(const float *x, const flare_activations *out, size_t first,
+                               size_t end);
+  /// out[i · out_stride + r] = row r of w · row i of x, for the rows of panels first..<end.
+  ///
+  /// Bit-equal in every form: the products of a group are summed in int32, and groups from left to
+  /// right by sum = fma(group sum, weight scale · activation scale, sum).
+  void (*matmul_int8)(const flare_panels *w, const flare_activations *x, float *out,
+                      size_t out_stride, size_t first, size_t end);
+  void (*matmul_int4)(const flare_panels *w, const flare_activations *x, float *out,
+                      size_t out_stride, size_t first, size_t end);
+  /// Packs `row_count` ≤ 16 float rows of 32 · group_count elements as one panel.
+  ///
+  /// Bit-equal in every form. `panel` is panel_size bytes, zero on entry.
+  /// Returns false, with the panel unusable, when an element is not finite or too large for its
+  /// group's float16 scale.
+  bool (*quantize_panel_int8)(flare_float_type type, const void *rows, size_t row_count,
+                              size_t group_count, uint8_t *panel);
+  bool (*quantize_panel_int4)(flare_float_type type, const void *rows, size_t row_count,
+                              size_t group_count, uint8_t *panel);
+
+  // Float weights.
+
+  /// Elements first..<first + count of `source` as floats; exact.
+  void (*load_floats)(flare_float_type type, const void *source, size_t first, size_t count,
+                      float *out);
+  /// Floats to elements 0..<count of `out`, rounded to nearest even.
+  void (*store_floats)(flare_float_type type, const float *source, size_t count, void *out);
+  /// out[r] = start[r] + scale · (row r of w · x) for rows first..<end of w [rows, columns], where
+  /// start is out itself when `accumulate`, else zero.
+  void (*dot_rows)(flare_float_type type, const void *w, const float *x, size_t columns,
+                   float scale, bool accumulate, float *out, size_t first, size_t end);
+
+  // Rows of floats.
+
+  /// out = x / sqrt(mean(x²) + epsilon) · (weight + unit_offset).
+  void (*rms_norm)(const float *x, flare_float_type type, const void *weight, size_t count,
+                   float epsilon, float unit_offset, float *out);
+  /// gate = activation(gate) · up.
+  void (*gate)(float *gate, const float *up, size_t count, flare_activation activation);
+  /// y += scale · x.
+  void (*add_scaled)(const float *x, float scale, float *y, size_t count);
+  void (*scale)(float *x, float factor, size_t count);
+  /// x = cap · tanh(x / cap).
+  void (*soft_cap)(float *x, float cap, size_t count);
+  /// Rotates pairs (x[i], x[i + head_dimension / 2]) of every head by the angle whose cosine and
+  /// sine are given: half-split rotary embedding of one position. cosines, sines [head_dimension/2].
+  void (*rotate)(float *x, const float *cosines, const float *sines, size_t head_count,
+                 size_t head_dimension);
+  /// Attention of the query heads of one key-value head, for query rows first..<end.
+  void (*attend)(const flare_attention *attention, size_t key_value_head, size_t first, size_t end);
+} flare_kernels;
+
+/// The form of that name, or NULL when there is none or this CPU cannot run it.
+const flare_kernels *_Nullable flare_kernels_for(const char *name);
+
+/// Row `row` of grouped weights as floats: scale · (quant − bias). out [32 · group_count]
+void flare_dequantize_row_int8(const flare_panels *w, size_t row, float *out);
+void flare_dequantize_row_int4(const flare_panels *w, size_t row, float *out);
+
+/// Tells the core that this thread is waiting in a loop.
+static inline void flare_pause(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
+#pragma clang assume_nonnull end
+
+#endif

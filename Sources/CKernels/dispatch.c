@@ -1,0 +1,32 @@
+// Which form this CPU can run.
+
+#include "forms.h"
+
+static bool is_available(const char *name) {
+#if defined(__x86_64__)
+  if (strcmp(name, "avx2") == 0)
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+           __builtin_cpu_supports("f16c");
+  if (strcmp(name, "avx512") == 0)
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512vnni");
+#endif
+  return true;
+}
+
+const flare_kernels *flare_kernels_for(const char *name) {
+  static const flare_kernels *const forms[] = {
+      &flare_kernels_generic,
+#if defined(__x86_64__)
+      &flare_kernels_avx2,
+      &flare_kernels_avx512,
+#elif defined(__aarch64__)
+      &flare_kernels_neon,
+#endif
+  };
+  for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+    if (strcmp(forms[i]->name, name) == 0) return is_available(name) ? forms[i] : NULL;
+  }
+  return NULL;
+}

@@ -1,0 +1,39 @@
+// Every loop that is written once and compiled for each instruction set.
+//
+// The including file defines FLARE_FORM (the suffix of its functions), FLARE_VECTOR_SIZE (bytes of
+// a register), FLARE_HARDWARE_F16 when float16 converts in hardware, and has already set the
+// compiler's target. Several forms are linked together, so everything here is static.
+
+#define JOIN_EXPANDED(name, form) flare_##name##_##form
+#define JOIN(name, form) JOIN_EXPANDED(name, form)
+#define OP(name) JOIN(name, FLARE_FORM)
+
+#define FORM_NAME_EXPANDED(form) #form
+#define FORM_NAME(form) FORM_NAME_EXPANDED(form)
+
+#include "conversions.h"
+#include "exponentials.h"
+#include "float_ops.h"
+#include "attention.h"
+#include "quantize.h"
+
+/// The table of the form; the including file defines its two matmul functions.
+#define FLARE_KERNEL_TABLE                             \
+  {                                                    \
+      .name = FORM_NAME(FLARE_FORM),                   \
+      .quantize_activations = OP(quantize_activations), \
+      .matmul_int8 = OP(matmul_int8),                  \
+      .matmul_int4 = OP(matmul_int4),                  \
+      .quantize_panel_int8 = OP(quantize_panel_int8),  \
+      .quantize_panel_int4 = OP(quantize_panel_int4),  \
+      .load_floats = OP(load_floats),                  \
+      .store_floats = OP(store_floats),                \
+      .dot_rows = OP(dot_rows),                        \
+      .rms_norm = OP(rms_norm),                        \
+      .gate = OP(gate),                                \
+      .add_scaled = OP(add_scaled),                    \
+      .scale = OP(scale),                              \
+      .soft_cap = OP(soft_cap),                        \
+      .rotate = OP(rotate),                            \
+      .attend = OP(attend),                            \
+  }

@@ -1,0 +1,73 @@
+import Files
+
+/// A row-major float32 matrix with room for a fixed number of rows.
+///
+/// It has one owner, so that what a layer writes nobody else reads by accident; memory is taken
+/// once, at the start of a session, and rows come and go by changing `rowCount`.
+public struct FloatMatrix: ~Copyable, Sendable {
+  public let rowCapacity: Int
+  public let columnCount: Int
+
+  /// Rows in use; those beyond keep whatever they held.
+  public var rowCount: Int {
+    didSet { precondition(0...rowCapacity ~= rowCount, "Row count out of bounds") }
+  }
+
+  private var buffer: AlignedBuffer<Float>
+
+  /// A matrix of zeros that uses all of its rows.
+  public init(rowCapacity: Int, columnCount: Int) {
+    precondition(rowCapacity >= 0 && columnCount >= 0, "Negative extent")
+    self.rowCapacity = rowCapacity
+    self.columnCount = columnCount
+    rowCount = rowCapacity
+    buffer = AlignedBuffer(count: rowCapacity * columnCount, repeating: 0)
+  }
+
+  /// The elements of one row.
+  public subscript(row: Int) -> Span<Float> {
+    @_lifetime(borrow self)
+    get {
+      let span = buffer.span.extracting(elementRange(ofRow: row))
+      return unsafe _overrideLifetime(span, borrowing: self)
+    }
+  }
+
+  /// The elements of one row, to be written.
+  @_lifetime(&self)
+  public mutating func mutableRow(_ row: Int) -> MutableSpan<Float> {
+    let range = elementRange(ofRow: row)
+    return buffer.mutableSpan(range)
+  }
+
+  /// All rows in use, one after the other.
+  public var elements: Span<Float> {
+    @_lifetime(borrow self)
+    get {
+      let span = buffer.span.extracting(0..<rowCount * columnCount)
+      return unsafe _overrideLifetime(span, borrowing: self)
+    }
+  }
+
+  /// All rows in use, to be written.
+  public var mutableElements: MutableSpan<Float> {
+    @_lifetime(&self)
+    mutating get {
+      let count = rowCount * columnCount
+      return buffer.mutableSpan(0..<count)
+    }
+  }
+
+  private func elementRange(ofRow row: Int) -> Range<Int> {
+    precondition(0..<rowCount ~= row, "Row out of bounds")
+    return row * columnCount..<(row + 1) * columnCount
+  }
+
+  /// The first element, for calls into C.
+  @unsafe var pointer: UnsafePointer<Float> { unsafe buffer.pointer }
+
+  /// The first element, for calls into C that write.
+  @unsafe var mutablePointer: UnsafeMutablePointer<Float> {
+    mutating get { unsafe buffer.mutablePointer }
+  }
+}

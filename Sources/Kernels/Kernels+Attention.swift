@@ -1,0 +1,104 @@
+import CKernels
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+extension Kernels {
+  /// Rotates every head of every row by the angles of its position: rotary embedding in the
+  /// half-split form, where element i turns with element i + headDimension / 2.
+  ///
+  /// Angles are float32 products of position and frequency, as transformers computes them, so that
+  /// the rounding of an angle at a far position is the same; sine and cosine are of that angle.
+  ///
+  /// - Parameters:
+  ///   - x: [rows, heads · headDimension]; row i is at position firstPosition + i.
+  ///   - inverseFrequencies: radians a position, [headDimension / 2].
+  ///   - attentionFactor: multiplies sine and cosine; 1 unless the scaling of the model says so.
+  public func rotate(
+    _ x: inout FloatMatrix, headDimension: Int, inverseFrequencies: [Float], firstPosition: Int,
+    attentionFactor: Float
+  ) {
+    let columns = x.columnCount, half = headDimension / 2
+    precondition(headDimension > 0 && headDimension % 2 == 0, "Head dimension is odd")
+    precondition(columns % headDimension == 0, "Columns are no whole number of heads")
+    precondition(inverseFrequencies.count == half, "Frequency count does not fit the head")
+    let rotate = unsafe table.pointee.rotate
+    nonisolated(unsafe) let out = unsafe x.mutablePointer
+    pool.parallelFor(count: x.rowCount, grain: Self.grain(cost: columns + 20 * headDimension)) {
+      rows in
+      unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: headDimension) { scratch in
+        guard let cosines = scratch.baseAddress else { return }
+        let sines = unsafe cosines + half
+        for row in rows {
+          let position = Float(firstPosition + row)
+          for i in 0..<half {
+            let angle = position * inverseFrequencies[i]
+            unsafe cosines[i] = cosf(angle) * attentionFactor
+            unsafe sines[i] = sinf(angle) * attentionFactor
+          }
+          unsafe rotate(out + row * columns, cosines, sines, columns / headDimension, headDimension)
+        }
+      }
+    }
+  }
+
+  /// Causal attention with grouped queries: output = softmax(queries · keysᵀ · scale) · values, head
+  /// by head.
+  ///
+  /// Query row i is at position firstPosition + i, key and value row j at position j, and a query
+  /// sees positions up to its own. The softmax runs over blocks of keys, so memory does not grow
+  /// with their number.
+  ///
+  /// - Parameters:
+  ///   - queries: [rows, heads · headDimension], heads a multiple of `keyValueHeadCount`.
+  ///   - keys: [positions, keyValueHeadCount · headDimension], at least up to the last query.
+  ///   - values: as `keys`.
+  ///   - headDimension: at most 256.
+  ///   - softCap: bounds scores to ± this by tanh, before the softmax.
+  ///   - window: how many positions a query sees, its own included: j > position − window.
+  ///   - output: as `queries`; gets their row count.
+  public func attend(
+    queries: borrowing FloatMatrix, keys: borrowing FloatMatrix, values: borrowing FloatMatrix,
+    headDimension: Int, keyValueHeadCount: Int, scale: Float, softCap: Float?, window: Int?,
+    firstPosition: Int, into output: inout FloatMatrix
+  ) {
+    let rowCount = queries.rowCount, positionCount = firstPosition + rowCount
+    precondition(
+      1...FLARE_MAX_HEAD_DIMENSION ~= headDimension, "Head dimension out of bounds")
+    precondition(firstPosition >= 0, "Position out of bounds")
+    precondition(window ?? 1 > 0 && softCap ?? 1 > 0, "Window or cap out of bounds")
+    precondition(
+      keys.columnCount == keyValueHeadCount * headDimension
+        && values.columnCount == keys.columnCount, "Column counts differ")
+    precondition(
+      keys.rowCount >= positionCount && values.rowCount >= positionCount, "Keys are missing")
+    precondition(
+      queries.columnCount % keys.columnCount == 0 && output.columnCount == queries.columnCount,
+      "Queries are no whole number of groups")
+    output.rowCount = rowCount
+    let sharing = queries.columnCount / keys.columnCount
+
+    nonisolated(unsafe) let attention = unsafe flare_attention(
+      queries: queries.pointer, keys: keys.pointer, values: values.pointer,
+      output: output.mutablePointer, head_count: sharing * keyValueHeadCount,
+      key_value_head_count: keyValueHeadCount, head_dimension: headDimension,
+      first_position: firstPosition, window: window ?? Int.max, scale: scale,
+      soft_cap: softCap ?? 0)
+    let attend = unsafe table.pointee.attend
+    let blockRows = max(1, FLARE_ATTENTION_QUERIES / sharing)
+    let blockCount = (rowCount + blockRows - 1) / blockRows
+    let seen = min(window ?? positionCount, positionCount)
+    let cost = 2 * blockRows * sharing * seen * headDimension
+    pool.parallelFor(count: keyValueHeadCount * blockCount, grain: Self.grain(cost: cost)) {
+      tasks in
+      for task in tasks {
+        let (head, block) = task.quotientAndRemainder(dividingBy: blockCount)
+        let first = block * blockRows, end = min(first + blockRows, rowCount)
+        unsafe withUnsafePointer(to: attention) { unsafe attend($0, head, first, end) }
+      }
+    }
+  }
+}

@@ -1,0 +1,119 @@
+import CKernels
+import COpenBLAS
+public import Tensors
+
+// Between tensors, which are shared and never change, and matrices, which are worked on.
+extension Kernels {
+  /// output[i] = row rows[i] of `table`: the lookup of an embedding.
+  ///
+  /// - Parameters:
+  ///   - table: a matrix of any computable type.
+  ///   - output: gets as many rows as are asked for.
+  public func gatherRows(_ rows: [Int], of table: Tensor, into output: inout FloatMatrix) {
+    precondition(
+      table.shape.rank == 2 && table.shape[1] == output.columnCount, "Column counts differ")
+    precondition(rows.allSatisfy { 0..<table.shape[0] ~= $0 }, "Row out of bounds")
+    output.rowCount = rows.count
+    loadRows(of: table, into: &output) { rows[$0] }
+  }
+
+  /// The elements of a tensor of any computable type as float32: a matrix for a matrix, one row for
+  /// a vector or a scalar.
+  ///
+  /// - Precondition: the rank is at most 2.
+  public func floats(of tensor: Tensor) -> FloatMatrix {
+    let shape = tensor.shape
+    precondition(shape.rank <= 2, "Rank out of bounds")
+    var matrix = FloatMatrix(
+      rowCapacity: shape.rank == 2 ? shape[0] : 1,
+      columnCount: shape.rank == 0 ? 1 : shape[shape.rank - 1])
+    loadRows(of: tensor, into: &matrix) { $0 }
+    return matrix
+  }
+
+  /// Fills row i of `output` with row `source(i)` of `tensor`.
+  private func loadRows(
+    of tensor: Tensor, into output: inout FloatMatrix, from source: @Sendable (Int) -> Int
+  ) {
+    let columns = output.columnCount, rowCount = output.rowCount
+    if columns == 0 || rowCount == 0 { return }
+    nonisolated(unsafe) let out = unsafe output.mutablePointer
+    let grain = Self.grain(cost: columns)
+    guard let type = tensor.elementType.floatType else {
+      let dequantize =
+        unsafe tensor.elementType == .groupedInt4
+        ? flare_dequantize_row_int4 : flare_dequantize_row_int8
+      unsafe tensor.withPanels { panels in
+        nonisolated(unsafe) let panels = unsafe panels
+        pool.parallelFor(count: rowCount, grain: grain) { rows in
+          for row in rows {
+            unsafe withUnsafePointer(to: panels) {
+              unsafe dequantize($0, source(row), out + row * columns)
+            }
+          }
+        }
+      }
+      return
+    }
+    let loadFloats = unsafe table.pointee.load_floats
+    unsafe tensor.withBaseAddress { base in
+      nonisolated(unsafe) let base = unsafe base
+      pool.parallelFor(count: rowCount, grain: grain) { rows in
+        for row in rows {
+          unsafe loadFloats(type, base, source(row) * columns, columns, out + row * columns)
+        }
+      }
+    }
+  }
+
+  /// The elements of a matrix as a tensor of another shape and type, rounded to nearest even.
+  ///
+  /// - Parameters:
+  ///   - shape: as many elements as `matrix` has in its rows in use.
+  ///   - type: F32, F16 or BF16.
+  public func tensor(
+    _ matrix: borrowing FloatMatrix, shape: Shape, as type: ElementType
+  ) -> Tensor {
+    let count = matrix.rowCount * matrix.columnCount
+    precondition(shape.elementCount == count, "Shape does not fit the matrix")
+    guard let code = type.floatType, let bits = type.bitsPerElement else {
+      preconditionFailure("Not a float type")
+    }
+    let storeFloats = unsafe table.pointee.store_floats, size = bits / 8
+    nonisolated(unsafe) let source = unsafe matrix.pointer
+    return Tensor(shape: shape, elementType: type) { bytes in
+      unsafe bytes.withUnsafeMutableBytes { buffer in
+        guard let base = buffer.baseAddress else { return }
+        nonisolated(unsafe) let out = unsafe base
+        pool.parallelFor(count: count, grain: Self.worthwhileWork) { range in
+          unsafe storeFloats(
+            code, source + range.lowerBound, range.count, out + range.lowerBound * size)
+        }
+      }
+    }
+  }
+
+  /// w += scale · b · a: a low-rank update merged into its weight, in float32.
+  ///
+  /// - Parameters:
+  ///   - b: [rows of w, rank]; a float tensor.
+  ///   - a: [rank, columns of w]; a float tensor.
+  public func addProduct(_ b: Tensor, _ a: Tensor, scale: Float, to w: inout FloatMatrix) {
+    precondition(
+      b.shape.rank == 2 && b.shape[0] == w.rowCount && a.shape == [b.shape[1], w.columnCount],
+      "Factors do not fit the weight")
+    let rank = b.shape[1], columns = w.columnCount
+    if rank == 0 || columns == 0 { return }
+    let left = floats(of: b), right = floats(of: a)
+    nonisolated(unsafe) let bFloats = unsafe left.pointer
+    nonisolated(unsafe) let aFloats = unsafe right.pointer
+    nonisolated(unsafe) let out = unsafe w.mutablePointer
+    SingleThreadedBLAS.ensure()
+    pool.parallelFor(count: w.rowCount, grain: Self.grain(cost: rank * columns)) { rows in
+      unsafe cblas_sgemm(
+        CblasRowMajor, CblasNoTrans, CblasNoTrans, Int32(rows.count), Int32(columns), Int32(rank),
+        scale, bFloats + rows.lowerBound * rank, Int32(rank), aFloats, Int32(columns), 1,
+        out + rows.lowerBound * columns, Int32(columns))
+    }
+  }
+}

@@ -1,0 +1,81 @@
+import CKernels
+public import Kernels
+import Synchronization
+public import Tensors
+
+/// A float matrix as int8 or int4 in the panels that kernels read, `formats/quantization.md`.
+///
+/// Every group of 32 elements of a row gets a float16 scale. For int8 that is the largest magnitude
+/// over 127, and the error of an element is at most half a scale. For int4 the scale is searched: of
+/// 18 candidates and, for each, the quants it leads to, the least-squares scale that leaves the
+/// smallest squared error. The bytes do not depend on threads or instruction set.
+///
+/// - Parameters:
+///   - tensor: [rows, columns], F32, F16 or BF16; columns a multiple of 32.
+///   - type: `groupedInt8` or `groupedInt4`.
+/// - Throws: `QuantizationError` for another shape or type, for an element that is not finite (the
+///   message says which), and for a group whose scale float16 cannot hold.
+public func quantize(
+  _ tensor: Tensor, as type: ElementType, with kernels: Kernels
+) throws(QuantizationError) -> Tensor {
+  guard let source = tensor.elementType.floatType,
+    let layout = GroupedLayout(type, shape: tensor.shape), layout.rowCount > 0
+  else {
+    throw QuantizationError(
+      .unsuitable,
+      "\(tensor.elementType) \(tensor.shape) cannot become \(type), expected an F32, F16 or BF16 "
+        + "matrix whose columns are a multiple of \(GroupedLayout.groupSize)")
+  }
+  let rowByteCount = tensor.byteCount / layout.rowCount
+  let quantizePanel =
+    unsafe type == .groupedInt4
+    ? kernels.table.pointee.quantize_panel_int4 : kernels.table.pointee.quantize_panel_int8
+  let isGood = Atomic<Bool>(true)
+  let quantized = unsafe tensor.withBaseAddress { base in
+    nonisolated(unsafe) let base = unsafe base
+    return Tensor(shape: tensor.shape, elementType: type) { bytes in
+      unsafe bytes.withUnsafeMutableBytes { buffer in
+        guard let start = buffer.baseAddress else { return }
+        nonisolated(unsafe) let panels = unsafe start.assumingMemoryBound(to: UInt8.self)
+        kernels.pool.parallelFor(count: layout.panelCount) { range in
+          for panel in range {
+            let row = panel * GroupedLayout.panelRowCount
+            let isPanelGood = unsafe quantizePanel(
+              source, base + row * rowByteCount,
+              min(GroupedLayout.panelRowCount, layout.rowCount - row), layout.groupCount,
+              panels + panel * layout.panelByteCount)
+            if !isPanelGood { isGood.store(false, ordering: .relaxed) }
+          }
+        }
+      }
+    }
+  }
+  guard isGood.load(ordering: .relaxed) else { throw fault(in: tensor, as: type, with: kernels) }
+  return quantized
+}
+
+/// Finds the first element that quantization cannot represent.
+private func fault(
+  in tensor: Tensor, as type: ElementType, with kernels: Kernels
+) -> QuantizationError {
+  let floats = kernels.floats(of: tensor)
+  for row in 0..<floats.rowCount {
+    let elements = floats[row]
+    for column in elements.indices where !elements[column].isFinite {
+      return QuantizationError(
+        .notFinite, "element [\(row), \(column)] is \(elements[column]), expected a finite number")
+    }
+  }
+  for row in 0..<floats.rowCount {
+    let elements = floats[row]
+    // 65504 is the largest float16; an extreme quant is 127, or 8 in magnitude.
+    let limit: Float = 65504 * (type == .groupedInt4 ? 7 : 127)
+    for column in elements.indices where elements[column].magnitude > limit {
+      return QuantizationError(
+        .tooLarge,
+        "element [\(row), \(column)] is \(elements[column]), too large for \(type) (at most \(limit))"
+      )
+    }
+  }
+  return QuantizationError(.tooLarge, "a group has no finite float16 scale")
+}
