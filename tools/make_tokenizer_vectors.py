@@ -11,6 +11,7 @@ folder stays small and every rule (merges, byte fallback, unknowns, added tokens
 """
 
 import argparse
+import collections
 import hashlib
 import json
 import random
@@ -109,6 +110,13 @@ def train(tokenizer, size, specials, **options):
     return tokenizer
 
 
+def alphabet(size, text=CORPUS):
+    """The `size` most frequent characters. The trainer's own choice among equals changes by run."""
+    counts = collections.Counter("".join(text.split()) + "▁")
+    ordered = sorted(counts, key=lambda character: (-counts[character], character))
+    return {"initial_alphabet": ordered[: size - 1] + ["▁"], "limit_alphabet": size}
+
+
 def byte_level(size, specials, pre_tokenizer, **model):
     tokenizer = Tokenizer(BPE(**model))
     tokenizer.pre_tokenizer = pre_tokenizer
@@ -163,7 +171,7 @@ def sentence_piece(size, specials):
     tokenizer = Tokenizer(BPE(unk_token="<unk>", byte_fallback=True, fuse_unk=True))
     tokenizer.normalizer = normalizers.Replace(" ", "▁")
     tokenizer.pre_tokenizer = pre_tokenizers.Split("▁", "merged_with_next")
-    train(tokenizer, size, specials + BYTES, limit_alphabet=90)
+    train(tokenizer, size, specials + BYTES, **alphabet(90))
     tokenizer.pre_tokenizer = None
     return tokenizer
 
@@ -223,7 +231,7 @@ def assorted():
         pre_tokenizers.Metaspace("▁", prepend_scheme="always", split=True),
         pre_tokenizers.Digits(individual_digits=True),
     ])  # fmt: skip
-    train(tokenizer, 260, ["<unk>", "<s>", "</s>"], limit_alphabet=70)
+    train(tokenizer, 260, ["<unk>", "<s>", "</s>"], **alphabet(70, CORPUS.lower()))
     tokenizer.decoder = decoders.Metaspace("▁", prepend_scheme="always", split=True)
     add_tokens_with_options(tokenizer)
     frame = [(token, tokenizer.token_to_id(token)) for token in ("<s>", "</s>")]

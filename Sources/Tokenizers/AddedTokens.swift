@@ -21,7 +21,8 @@ struct AddedTokens: Sendable {
   let tokens: [AddedToken]
   private let byID: [Int: AddedToken]
   private let byContent: [[UInt8]: AddedToken]
-  private let specialContents: Set<[UInt8]>
+  /// What each token is for the decoder: its content, or the form in which it was found.
+  private let spellings: [Int: [UInt8]]
   /// Those looked for in the input as it stands.
   let verbatim: AddedTokenMatcher
   /// Those looked for in normalized text, themselves normalized.
@@ -31,25 +32,24 @@ struct AddedTokens: Sendable {
     self.tokens = tokens
     byID = Dictionary(uniqueKeysWithValues: tokens.map { ($0.id, $0) })
     byContent = Dictionary(uniqueKeysWithValues: tokens.map { (Array($0.content.utf8), $0) })
-    specialContents = Set(tokens.filter(\.isSpecial).map { Array($0.content.utf8) })
-    // The search takes the first of two equal contents, special tokens before others.
-    let ordered = tokens.filter(\.isSpecial) + tokens.filter { !$0.isSpecial }
-    verbatim = AddedTokenMatcher(
-      ordered.filter { !$0.isNormalized }.map { (Array($0.content.utf8), $0) })
-    normalized = AddedTokenMatcher(
-      ordered.filter(\.isNormalized).map { token in
-        var segment = Segment(bytes: Array(token.content.utf8), beginsInput: true)
-        normalizer?.apply(to: &segment)
-        return (segment.bytes, token)
-      })
+    let spelled = tokens.map { token in
+      var segment = Segment(bytes: Array(token.content.utf8), beginsInput: true)
+      if token.isNormalized { normalizer?.apply(to: &segment) }
+      return (bytes: segment.bytes, token: token)
+    }
+    spellings = Dictionary(uniqueKeysWithValues: spelled.map { ($0.token.id, $0.bytes) })
+    // The search takes the first of two equal spellings, special tokens before others.
+    let ordered = spelled.filter(\.token.isSpecial) + spelled.filter { !$0.token.isSpecial }
+    verbatim = AddedTokenMatcher(ordered.filter { !$0.token.isNormalized })
+    normalized = AddedTokenMatcher(ordered.filter(\.token.isNormalized))
   }
 
   subscript(id: Int) -> AddedToken? { byID[id] }
 
   func token(_ content: [UInt8]) -> AddedToken? { byContent[content] }
 
-  /// Whether a token with this content is skipped when special tokens are.
-  func isSpecial(_ content: [UInt8]) -> Bool { specialContents.contains(content) }
+  /// The bytes from which decoding `id` starts.
+  func spelling(of id: Int) -> [UInt8]? { spellings[id] }
 }
 
 extension AddedToken {

@@ -21,10 +21,10 @@ public struct StreamingDecoder: Sendable {
   ///
   /// An id that no token has adds nothing.
   public mutating func append(_ id: Int) -> String {
-    guard let token = tokenizer.bytes(for: id),
-      !(skipsSpecialTokens && tokenizer.addedTokens.isSpecial(token))
-    else { return "" }
-    return text(of: pass([DecodedChunk(bytes: token, startsToken: true)], from: 0))
+    if skipsSpecialTokens && tokenizer.isSpecial(id) { return "" }
+    let spelling = tokenizer.addedTokens.spelling(of: id) ?? tokenizer.model.vocabulary[id]
+    guard let spelling else { return "" }
+    return text(of: pass([DecodedChunk(bytes: spelling, startsToken: true)], from: 0))
   }
 
   /// The text that was waiting for more. Call it once, at the end.

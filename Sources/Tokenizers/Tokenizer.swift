@@ -98,9 +98,7 @@ extension Tokenizer {
   }
 
   /// Whether decoding can skip the token as control.
-  public func isSpecial(_ id: Int) -> Bool {
-    bytes(for: id).map { addedTokens.isSpecial($0) } ?? false
-  }
+  public func isSpecial(_ id: Int) -> Bool { addedTokens[id]?.isSpecial ?? false }
 
   /// A token as the vocabulary spells it: `Ġthe` or `▁the`, not ` the`. Nil when no token has `id`.
   public func token(for id: Int) -> String? {
