@@ -1,0 +1,105 @@
+import JSON
+
+/// A stretch of text between added tokens, on its way through the tokenizer.
+struct Segment {
+  var bytes: [UInt8]
+  /// Whether the first byte comes from the very beginning of the input.
+  var beginsInput: Bool
+}
+
+/// How a segment is rewritten before it is cut into words: `normalizer` of `tokenizer.json`.
+enum Normalizer: Sendable {
+  case sequence([Normalizer])
+  case prepend([UInt8])
+  case replace([UInt8], with: [UInt8])
+  case composed
+  case lowercase
+  case strip(left: Bool, right: Bool)
+
+  func apply(to segment: inout Segment) {
+    switch self {
+    case .sequence(let normalizers):
+      for normalizer in normalizers { normalizer.apply(to: &segment) }
+    case .prepend(let prefix):
+      if !segment.bytes.isEmpty { segment.bytes = prefix + segment.bytes }
+    case .replace(let pattern, let content):
+      segment.bytes = segment.bytes.replacing(pattern, with: content)
+    case .composed:
+      // The standard library's own NFC. It has an underscore because its name is not settled.
+      segment.bytes = String(decoding: segment.bytes, as: UTF8.self)._nfcCodeUnits
+    case .lowercase:
+      // Character by character, so a final sigma becomes σ and not ς.
+      let text = String(decoding: segment.bytes, as: UTF8.self)
+      segment.bytes = text.unicodeScalars.flatMap { $0.properties.lowercaseMapping.utf8 }
+    case .strip(let left, let right):
+      segment.strip(left: left, right: right)
+    }
+  }
+}
+
+extension Segment {
+  fileprivate mutating func strip(left: Bool, right: Bool) {
+    let text = bytes
+    var start = 0
+    var end = text.count
+    while left, start < end {
+      let (scalar, width) = text.span.scalar(at: start)
+      guard scalar.properties.isWhitespace else { break }
+      start += width
+    }
+    while right, start < end {
+      let (scalar, width) = text.span.scalar(endingAt: end)
+      guard scalar.properties.isWhitespace else { break }
+      end -= width
+    }
+    beginsInput = beginsInput && start == 0
+    bytes = Array(text[start..<end])
+  }
+}
+
+extension Normalizer {
+  init(_ section: Section) throws(TokenizerError) {
+    let type: String = try section.required("type")
+    switch type {
+    case "Sequence":
+      try section.allowOnly(["type", "normalizers"])
+      var normalizers: [Normalizer] = []
+      for part in try section.sections("normalizers") { normalizers.append(try Normalizer(part)) }
+      self = .sequence(normalizers)
+    case "Prepend":
+      try section.allowOnly(["type", "prepend"])
+      self = .prepend(Array(try section.required("prepend", as: String.self).utf8))
+    case "Replace":
+      try section.allowOnly(["type", "pattern", "content"])
+      let content: String = try section.required("content")
+      self = .replace(try section.literalPattern("pattern"), with: Array(content.utf8))
+    case "NFC":
+      try section.allowOnly(["type"])
+      self = .composed
+    case "Lowercase":
+      try section.allowOnly(["type"])
+      self = .lowercase
+    case "Strip":
+      try section.allowOnly(["type", "strip_left", "strip_right"])
+      self = .strip(
+        left: try section.optional("strip_left") ?? true,
+        right: try section.optional("strip_right") ?? true)
+    default:
+      throw section.unknownType(
+        type, known: "Sequence, Prepend, Replace, NFC, Lowercase, Strip")
+    }
+  }
+}
+
+extension Section {
+  /// The bytes of a pattern that is a plain string; a regular expression is refused.
+  func literalPattern(_ key: String) throws(TokenizerError) -> [UInt8] {
+    guard let pattern = try section(key) else { throw malformed("'\(key)' is missing") }
+    if let expression: String = try pattern.optional("Regex") {
+      throw unsupported("the regular expression '\(expression)' is not supported")
+    }
+    let text: String = try pattern.required("String")
+    guard !text.isEmpty else { throw malformed("'\(key)' is empty, expected some text to find") }
+    return Array(text.utf8)
+  }
+}

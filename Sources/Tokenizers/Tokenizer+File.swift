@@ -1,0 +1,94 @@
+import Files
+public import JSON
+public import SystemPackage
+
+extension Tokenizer {
+  /// Reads a `tokenizer.json`, or the one in the directory at `path`.
+  ///
+  /// - Throws: `TokenizerError` when the file cannot be read, contradicts itself, or asks for
+  ///   something that Flare does not do.
+  public init(contentsOf path: FilePath) throws(TokenizerError) {
+    let path = path.isDirectory ? path.appending("tokenizer.json") : path
+    let name = path.lastComponent?.string ?? path.string
+    let document: JSONValue
+    do {
+      let file = try MappedFile(path)
+      document = try JSONValue(parsing: Span(_bytes: file.bytes))
+    } catch let error as FileError {
+      throw TokenizerError(.unreadable, error.description)
+    } catch {
+      throw TokenizerError(.malformed, "\(name): \(error)")
+    }
+    try self.init(document, name: name)
+  }
+
+  /// Makes a tokenizer of a parsed `tokenizer.json`.
+  ///
+  /// - Parameter name: what messages call the file.
+  /// - Throws: `TokenizerError` as `init(contentsOf:)` does.
+  public init(_ document: JSONValue, name: String = "tokenizer.json") throws(TokenizerError) {
+    let root = try Section(document, subject: name)
+    try root.allowOnly([
+      "version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "model",
+      "post_processor", "decoder",
+    ])
+    guard let modelSection = try root.section("model") else {
+      throw root.malformed("'model' is missing")
+    }
+    model = try BytePairModel(modelSection)
+    normalizer = try root.section("normalizer").map { section throws(TokenizerError) in
+      try Normalizer(section)
+    }
+    preTokenizer = try root.section("pre_tokenizer").map { section throws(TokenizerError) in
+      try PreTokenizer(section)
+    }
+    postProcessor =
+      try root.section("post_processor").map { section throws(TokenizerError) in
+        try PostProcessor(section)
+      } ?? PostProcessor()
+    decoder =
+      try root.section("decoder").map { section throws(TokenizerError) in
+        try TokenDecoder(section)
+      } ?? .joining
+    addedTokens = AddedTokens(
+      try Self.addedTokens(root, vocabulary: model.vocabulary), normalizer: normalizer)
+    for id in postProcessor.before + postProcessor.after where bytes(for: id) == nil {
+      throw root.malformed("'post_processor' adds the id \(id), which no token has")
+    }
+  }
+
+  /// The added tokens, each with an id and a content of its own that agree with the vocabulary.
+  private static func addedTokens(
+    _ root: Section, vocabulary: TokenTable
+  ) throws(TokenizerError) -> [AddedToken] {
+    var tokens: [AddedToken] = []
+    var contents: Set<[UInt8]> = []
+    var ids: Set<Int> = []
+    for section in try root.sections("added_tokens") {
+      let token = try AddedToken(section)
+      let content = Array(token.content.utf8)
+      guard (0..<TokenTable.maximumVocabularySize).contains(token.id) else {
+        throw section.malformed(
+          "id \(token.id) is out of range, expected 0..<\(TokenTable.maximumVocabularySize)")
+      }
+      guard !content.isEmpty else { throw section.malformed("'content' is empty") }
+      guard contents.insert(content).inserted else {
+        throw section.malformed("'\(token.content)' appears twice")
+      }
+      guard ids.insert(token.id).inserted else {
+        throw section.malformed("'\(token.content)' has the id \(token.id) of another added token")
+      }
+      if let id = vocabulary.id(of: content), Int(id) != token.id {
+        throw section.malformed(
+          "'\(token.content)' has id \(token.id), the vocabulary gives it \(id)")
+      }
+      if let other = vocabulary[token.id], other != content {
+        let name = String(decoding: other, as: UTF8.self)
+        throw section.malformed(
+          "'\(token.content)' has id \(token.id), the vocabulary gives that id to '\(name)'")
+      }
+      tokens.append(token)
+    }
+    return tokens
+  }
+}
