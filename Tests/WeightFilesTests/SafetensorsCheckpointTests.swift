@@ -107,18 +107,16 @@ struct SafetensorsCheckpointTests {
       try writeShards(in: directory)
       let index = directory.appending("model.safetensors.index.json")
       let text = try index.readText()
-      try index.overwrite(
-        text.replacing(#""model.d": "model-00003"#, with: #""model.d": "model-00001"#)
-          .replacing("model.c\"", with: "model.e\""))
+      try index.overwrite(text.replacing("model.c", with: "model.e"))
       expectRefusal(
         of: directory,
         "\(index): puts tensor 'model.c' nowhere, but 'model-00002-of-00003.safetensors' holds it")
       try index.overwrite(
-        text.replacing(#""model.c": "model-00002"#, with: #""model.c": "model-00001"#))
+        text.replacing(#""model.b": "model-00001"#, with: #""model.b": "model-00002"#))
       expectRefusal(
         of: directory,
-        "\(index): puts tensor 'model.c' in 'model-00001-of-00003.safetensors', but "
-          + "'model-00002-of-00003.safetensors' holds it")
+        "\(index): puts tensor 'model.b' in 'model-00002-of-00003.safetensors', but "
+          + "'model-00001-of-00003.safetensors' holds it")
       try index.overwrite(
         text.replacing(
           #""model.d""#, with: #""model.x": "model-00003-of-00003.safetensors", "model.d""#))
