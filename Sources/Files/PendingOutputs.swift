@@ -1,5 +1,5 @@
 import Synchronization
-import SystemPackage
+package import SystemPackage
 
 #if canImport(Glibc)
   import Glibc
@@ -32,7 +32,7 @@ public enum PendingOutputs {
 }
 
 /// Removes a file, or a directory with all it holds; what cannot be removed stays.
-func removeTree(_ path: FilePath) {
+package func removeTree(_ path: FilePath) {
   // The type is read without following a link: a link is removed, not what it points to.
   guard let status = try? path.stat(followTargetSymlink: false) else { return }
   if status.type == .directory {

@@ -24,4 +24,7 @@ extension FilePath {
 
   /// Everything in this directory, hidden entries too, by name.
   public var entryNames: [String] { get throws { try directoryEntries() } }
+
+  /// Removes the file, or the directory with all it holds.
+  public func removeItem() { removeTree(self) }
 }

@@ -28,7 +28,8 @@ public struct SafetensorsPlan: Sendable {
     var header: OrderedDictionary<String, JSONValue> = [:]
     if !metadata.isEmpty {
       let members = metadata.sorted { $0.key < $1.key }.map { ($0.key, JSONValue.string($0.value)) }
-      header[SafetensorsHeader.metadataKey] = .object(OrderedDictionary(uniqueKeysWithValues: members))
+      header[SafetensorsHeader.metadataKey] = .object(
+        OrderedDictionary(uniqueKeysWithValues: members))
     }
     var end = 0
     for info in self.tensors {
