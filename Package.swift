@@ -68,9 +68,13 @@ let package = Package(
       name: "FlareCommand",
       dependencies: [
         "Adapters", "Bundles", "Conversion", "Evaluation", "Files", "JSON", "Kernels", "Models",
-        "Quantization", "Tensors", "Tokenizers", "WeightFiles", system,
+        "Quantization", "Tensors", "Tokenizers", "WeightFiles", collections, system,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
+
+    .executableTarget(
+      name: "AskWithSource", dependencies: ["Kernels", "Models", system],
+      path: "samples/AskWithSource"),
 
     // Tests.
     .target(
@@ -88,10 +92,22 @@ let package = Package(
     .testTarget(
       name: "TokenizersTests", dependencies: ["JSON", "TestSupport", "Tokenizers", system]),
     .testTarget(
+      name: "AdaptersTests",
+      dependencies: ["Adapters", "JSON", "Kernels", "Tensors", "TestSupport", "WeightFiles", system]),
+    .testTarget(
       name: "ModelsTests",
       dependencies: [
         "Adapters", "Kernels", "Models", "Tensors", "TestSupport", "WeightFiles", system,
       ]),
+    .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "TestSupport", system]),
+    .testTarget(
+      name: "ConversionTests",
+      dependencies: [
+        "Adapters", "Bundles", "Conversion", "Files", "Kernels", "Models", "Quantization",
+        "Tensors", "TestSupport", "WeightFiles", system,
+      ]),
+    .testTarget(
+      name: "CommandTests", dependencies: ["AskWithSource", "FlareCommand", "TestSupport", system]),
     .testTarget(
       name: "BundlesTests",
       dependencies: ["Bundles", "Files", "JSON", "Tensors", "TestSupport", "WeightFiles", system]),

@@ -47,6 +47,11 @@ public struct AdapterStack: Sendable {
     }
   }
 
+  /// The stack without adapters.
+  public static let empty = AdapterStack(levels: [])
+
+  private init(levels: [Level]) { self.levels = levels }
+
   public var adapters: [Adapter] { levels.map(\.adapter) }
 
   public var isEmpty: Bool { levels.isEmpty }

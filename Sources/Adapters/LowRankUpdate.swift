@@ -18,6 +18,19 @@ public struct LowRankUpdate: Sendable {
   /// the pass over the source text too.
   public let actsOnSource: Bool
 
+  package init(
+    module: String, loraA: Tensor, loraB: Tensor, scaling: Float, fusion: FusionFunction?,
+    isInWeights: Bool, actsOnSource: Bool
+  ) {
+    self.module = module
+    self.loraA = loraA
+    self.loraB = loraB
+    self.scaling = scaling
+    self.fusion = fusion
+    self.isInWeights = isInWeights
+    self.actsOnSource = actsOnSource
+  }
+
   public var rank: Int { loraA.shape[0] }
 
   /// Whether the update adds nothing, as in an adapter that was never trained.

@@ -21,9 +21,18 @@ public struct MergePlan: Sendable {
   public let ledger: [Entry]
   /// The updates whose delta goes into the weights, by module, in order.
   public let merged: [String: [LowRankUpdate]]
-  /// What has to run beside the merged weights, in order: fused updates, and merged ones that the
-  /// pass over the source must take out again.
-  public let residues: [Adapter]
+  /// One adapter of the merge and what is left of it.
+  public struct Part: Sendable {
+    public let adapter: Adapter
+    /// Modules whose weights contain the adapter, or its target half.
+    public let mergedModules: [String]
+    /// What has to run beside the merged weights: fused updates, and merged ones that the pass over
+    /// the source must take out again; nil when the weights say all.
+    public let residue: Adapter?
+  }
+
+  /// The adapters in order.
+  public let parts: [Part]
 
   /// Plans the merge of `stack`.
   ///
@@ -32,12 +41,13 @@ public struct MergePlan: Sendable {
   public init(_ stack: AdapterStack, isSourceFree: Bool = false) {
     var ledger: [Entry] = []
     var merged: [String: [LowRankUpdate]] = [:]
-    var residues: [Adapter] = []
+    var parts: [Part] = []
     let needsSourcePass = stack.readsSource && !isSourceFree
 
     for level in stack.levels {
       let adapter = level.adapter
       var kept: [LowRankUpdate] = []
+      var mergedModules: [String] = []
       for update in level.updates {
         let disposition = Self.disposition(of: update, isSourceFree: isSourceFree)
         ledger.append(
@@ -45,6 +55,7 @@ public struct MergePlan: Sendable {
             adapter: adapter.name, module: update.module, disposition: disposition,
             reason: Self.reason(for: update, disposition, isSourceFree: isSourceFree)))
         let isInWeights = disposition != .keptAtRunTime
+        if isInWeights { mergedModules.append(update.module) }
         if isInWeights && !update.isInWeights {
           merged[update.module, default: []].append(update)
         }
@@ -52,13 +63,13 @@ public struct MergePlan: Sendable {
           kept.append(update.with(isInWeights: isInWeights))
         }
       }
-      if !kept.isEmpty {
-        residues.append(Adapter(path: adapter.path, name: adapter.name, residue: kept))
-      }
+      let residue =
+        kept.isEmpty ? nil : Adapter(path: adapter.path, name: adapter.name, residue: kept)
+      parts.append(Part(adapter: adapter, mergedModules: mergedModules, residue: residue))
     }
     self.ledger = ledger
     self.merged = merged
-    self.residues = residues
+    self.parts = parts
   }
 
   private static func disposition(of update: LowRankUpdate, isSourceFree: Bool) -> Disposition {

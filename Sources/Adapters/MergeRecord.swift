@@ -9,19 +9,26 @@ public struct MergeRecord: Sendable {
   public static let fileName = "flare.json"
   private static let formatName = "flare-merge"
 
-  /// Directories of the residues, relative to the checkpoint, in order.
-  public let adapterPaths: [String]
+  /// What is left of adapters and where it goes, relative to the checkpoint, in order.
+  public let residues: [(adapter: Adapter, path: String)]
   public let ledger: [MergePlan.Entry]
 
   public init(_ plan: MergePlan) {
     ledger = plan.ledger
-    adapterPaths = plan.residues.enumerated().map { "adapters/\($0)-\($1.name)" }
+    residues = plan.parts.compactMap(\.residue).enumerated().map { index, residue in
+      (residue, Self.residuePath(index, residue))
+    }
+  }
+
+  /// The folder of the residue of adapter number `index`, below the model.
+  public static func residuePath(_ index: Int, _ residue: Adapter) -> String {
+    "adapters/\(index)-\(residue.name)"
   }
 
   public var json: JSONValue {
     [
       "format": .string(Self.formatName), "version": 1,
-      "adapters": .array(adapterPaths.map { .string($0) }),
+      "adapters": .array(residues.map { .string($0.path) }),
       "ledger": .array(
         ledger.map { entry in
           [

@@ -2,7 +2,9 @@ import Adapters
 import Files
 import JSON
 import Models
+import OrderedCollections
 import SystemPackage
+import Tensors
 import WeightFiles
 
 extension Conversion {
@@ -19,8 +21,9 @@ extension Conversion {
     }
     if !mergePlan.ledger.isEmpty {
       let record = MergeRecord(mergePlan)
-      for (residue, path) in zip(mergePlan.residues, record.adapterPaths) {
-        try residue.write(into: try directory.makeSubdirectory(FilePath(path)))
+      for residue in record.residues {
+        let folder = try directory.makeSubdirectory(FilePath(residue.path))
+        try residue.adapter.write(into: folder)
       }
       try writeText(
         record.json.serialized(isIndented: true) + "\n", to: target.appending(MergeRecord.fileName))

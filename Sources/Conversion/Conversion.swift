@@ -1,10 +1,9 @@
 public import Adapters
-import Files
+public import Files
 public import Kernels
 import Models
 import Quantization
 public import Tensors
-public import WeightFiles
 
 /// A model on its way into another form: merged, quantized, packed, in one pass.
 ///
@@ -45,13 +44,20 @@ public struct Conversion: Sendable {
   }
 
   private func checkForm() throws(ConversionError) {
-    guard request.form == .huggingFace,
-      let info = tensors.tensorInfos.first(where: { $0.elementType.isGrouped })
-    else { return }
+    let quantized = tensors.tensorInfos.first { $0.elementType.isGrouped }
+    if request.quantization != nil && quantized == nil {
+      throw ConversionError(
+        .badInput,
+        "\(request.model.path): no weight can be quantized; "
+          + "the columns of every matrix would have to be a multiple of 32")
+    }
+    guard request.form == .huggingFace, let info = quantized else { return }
     throw ConversionError(
       .usage,
       "a Hugging Face directory cannot hold '\(info.name)' as \(info.elementType). "
-        + "Write a bundle, or pass --dtype to write float weights")
+        + request.quantization == nil
+          ? "Write a bundle, or pass --dtype to write float weights"
+          : "Write a bundle, or leave out --quantize")
   }
 
   /// The size of the weights that will be written, in bytes.

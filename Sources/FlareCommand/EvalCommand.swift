@@ -1,5 +1,5 @@
-import ArgumentParser
-import Evaluation
+public import ArgumentParser
+public import Evaluation
 import JSON
 import Models
 import SystemPackage
@@ -68,4 +68,4 @@ struct EvalCommand: ParsableCommand {
   }
 }
 
-extension ExactMatch.Setting: @retroactive ExpressibleByArgument {}
+extension ExactMatch.Setting: ExpressibleByArgument {}

@@ -23,10 +23,11 @@ struct FlareCommand: ParsableCommand {
   /// Runs the command and turns its outcome into an exit code: 0 ok, 64 usage, 65 bad input, 70
   /// bug, 73 cannot write.
   static func main() {
-    removePendingOutputsOnInterrupt()
     do {
-      var command = try parseAsRoot()
-      try command.run()
+      try withExtendedLifetime(InterruptHandler()) {
+        var command = try parseAsRoot()
+        try command.run()
+      }
     } catch let error as any FlareError {
       standardError.write("flare: \(error)\n")
       exit(withError: error.kind.exitCode)

@@ -5,6 +5,7 @@ import Files
 import JSON
 import Kernels
 import Models
+import OrderedCollections
 import SystemPackage
 import Tensors
 
@@ -50,10 +51,11 @@ struct InspectCommand: ParsableCommand {
     description.add(
       "tokenizer", files.tokenizerPath == nil ? "none" : "tokenizer.json")
     let kernels = try Kernels(threadCount: 1)
-    for path in files.adapterPaths {
-      let adapter = try Adapter(path, with: kernels)
-      description.add("adapter", "\(adapter.name): \(adapter.kindText)")
-    }
+    let adapters = try files.adapterPaths.map { try Adapter($0, with: kernels) }
+    let lines = adapters.map { "\($0.name): \($0.kindText)" }
+    description.add(
+      "adapters", lines.isEmpty ? "none" : lines.joined(separator: "; "),
+      json: .array(lines.map { .string($0) }))
     if tensors { description.list(infos) }
     return description
   }
@@ -120,7 +122,7 @@ private struct Description {
   var text: String { "\(title)\n\n" + fieldsText(fields) + tensorTable }
 
   var json: JSONValue {
-    .object(["path": .string(title)].merging(jsonFields, uniquingKeysWith: { first, _ in first }))
+    .object(OrderedDictionary(uniqueKeysWithValues: [("path", .string(title))] + jsonFields))
   }
 }
 

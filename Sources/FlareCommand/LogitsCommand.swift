@@ -1,4 +1,5 @@
 import ArgumentParser
+import Kernels
 import Models
 import SystemPackage
 import Tensors

@@ -20,14 +20,12 @@ public struct ModelFiles: Sendable {
   /// `config.json` as it stands.
   public let configurationJSON: JSONValue
   public let tensors: any TensorSource
-  /// `tokenizer.json`; nil when the model has none and only tokens can be given.
-  public let tokenizerPath: FilePath?
+  /// The files of a checkpoint's weights; none for a bundle, whose manifest names its base.
+  public let weightPaths: [FilePath]
   /// Directories of the adapters that came with the model, in order.
   public let adapterPaths: [FilePath]
   /// Present when the model is a bundle; keeps its unpacked files alive.
   public let bundle: Bundle?
-  /// The directory that holds the ordinary files beside the weights.
-  public let directory: FilePath
 
   /// Finds out what is at `path` and opens it.
   ///
@@ -49,10 +47,22 @@ public struct ModelFiles: Sendable {
       huggingFace: configurationJSON, subject: "\(path.appending(Self.configurationName))")
   }
 
+  /// The path of a file beside the weights, or nil when the model has none of that name.
+  public func file(named name: String) -> FilePath? {
+    if let bundle { return bundle.file(named: name) }
+    let file = path.appending(name)
+    return file.isRegularFile ? file : nil
+  }
+
+  /// `tokenizer.json`; nil when the model has none and only tokens can be given.
+  public var tokenizerPath: FilePath? { file(named: Self.tokenizerName) }
+
+  /// A short name for reports: the last component of the path.
+  public var name: String { path.lexicallyNormalized().lastComponent?.stem ?? path.string }
+
   /// The tokens that `generation_config.json` adds to those that end a text.
   func generationEndTokens() throws -> [Int] {
-    let path = directory.appending(Self.generationName)
-    guard path.exists else { return [] }
+    guard let path = file(named: Self.generationName) else { return [] }
     return switch try JSONValue(contentsOf: path)["eos_token_id"] {
     case .array(let tokens): tokens.compactMap(\.integer)
     case let token: [token?.integer].compactMap { $0 }
@@ -60,7 +70,7 @@ public struct ModelFiles: Sendable {
   }
 
   static let generationName = "generation_config.json"
-  static let configurationName = "config.json"
+  public static let configurationName = "config.json"
   static let tokenizerName = "tokenizer.json"
 
   /// Names of the files beside the weights that belong to a model and move with it.
@@ -71,32 +81,31 @@ public struct ModelFiles: Sendable {
 
   /// The files beside the weights that belong to the model and move with it.
   public var companions: [FilePath] {
-    Self.companionNames.map { directory.appending($0) }.filter(\.isRegularFile)
+    Self.companionNames.compactMap(file)
   }
 
   private init(huggingFace directory: FilePath) throws {
-    let tokenizer = directory.appending(Self.tokenizerName)
     path = directory
     form = .huggingFace
     configurationJSON = try JSONValue(contentsOf: directory.appending(Self.configurationName))
-    tensors = try SafetensorsCheckpoint(directory)
-    tokenizerPath = tokenizer.exists ? tokenizer : nil
+    let checkpoint = try SafetensorsCheckpoint(directory)
+    tensors = checkpoint
+    weightPaths = checkpoint.files.map(\.path).sorted { $0.string < $1.string }
     adapterPaths = try MergeRecord.adapterPaths(in: directory)
     bundle = nil
-    self.directory = directory
   }
 
   private init(_ bundle: Bundle, at path: FilePath) throws {
-    let tokenizer = bundle.directory.appending(Self.tokenizerName)
+    guard let configuration = bundle.file(named: Self.configurationName) else {
+      throw ModelError(.notAModel, "\(path): the bundle has no '\(Self.configurationName)'")
+    }
     self.path = path
     form = path.isDirectory ? .bundle : .bundleFile
-    configurationJSON = try JSONValue(
-      contentsOf: bundle.directory.appending(Self.configurationName))
+    configurationJSON = try JSONValue(contentsOf: configuration)
     tensors = bundle.tensors
-    tokenizerPath = tokenizer.exists ? tokenizer : nil
-    adapterPaths = bundle.manifest.adapters.map { bundle.directory.appending($0.path) }
+    weightPaths = []
+    adapterPaths = bundle.manifest.adapters.compactMap { bundle.directory(of: $0) }
     self.bundle = bundle
-    directory = bundle.directory
   }
 
   private static func explanation(of path: FilePath) -> String {

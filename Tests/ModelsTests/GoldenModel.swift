@@ -27,18 +27,39 @@ struct GoldenModel {
     try expected.tensor(named: "logits.\(name)").floatArray
   }
 
+  func kernels() throws -> Kernels { try Kernels(threadCount: 2) }
+
+  func files() throws -> ModelFiles { try ModelFiles(path) }
+
   /// The adapters of those names, read from beside the model.
-  func adapters(_ names: [String]) throws -> [AdapterStack.Member] {
-    try names.map { name in
-      AdapterStack.Member(try Adapter(path.appending(name), with: try Self.requiredKernels()))
-    }
+  func adapters(_ names: [String]) throws -> [Adapter] {
+    try names.map { try Adapter(path.appending($0), with: kernels()) }
   }
 
   func model(_ adapterNames: [String] = []) throws -> LanguageModel {
-    try LanguageModel(path, adapters: adapters(adapterNames), with: try Self.requiredKernels())
+    try LanguageModel(
+      path, adapters: adapters(adapterNames).map { AdapterStack.Member($0) }, with: kernels())
   }
 
-  static func requiredKernels() throws -> Kernels { try Kernels(threadCount: 2) }
+  /// The model with other tensors in place of its own.
+  func model(
+    running tensors: any TensorSource, with adapters: [Adapter] = []
+  ) throws -> LanguageModel {
+    try LanguageModel(
+      files(), tensors: tensors, adapters: adapters.map { AdapterStack.Member($0) },
+      with: kernels())
+  }
+
+  /// The model with adapters merged in float32 and what is left of them beside it.
+  func merged(
+    _ adapterNames: [String], isSourceFree: Bool = false
+  ) throws -> (model: LanguageModel, plan: MergePlan) {
+    let stack = try AdapterStack(adapters(adapterNames).map { AdapterStack.Member($0) })
+    let plan = MergePlan(stack, isSourceFree: isSourceFree)
+    let tensors = MergedTensors(
+      try files().tensors, plan, elementType: .float32, with: try kernels())
+    return (try model(running: tensors, with: plan.parts.compactMap(\.residue)), plan)
+  }
 }
 
 extension LanguageModel {

@@ -1,6 +1,6 @@
 import Adapters
-import ArgumentParser
-import Conversion
+public import ArgumentParser
+public import Conversion
 import JSON
 import Kernels
 import Quantization
@@ -48,7 +48,7 @@ enum QuantizationArgument: String, ExpressibleByArgument, CaseIterable {
   }
 }
 
-extension ConversionRequest.Form: @retroactive ExpressibleByArgument {}
+extension ConversionRequest.Form: ExpressibleByArgument {}
 
 extension ParsableCommand {
   /// Runs a conversion with progress and prints its report.

@@ -1,9 +1,9 @@
 import Adapters
-import ArgumentParser
+public import ArgumentParser
 import Files
 import Kernels
 import Models
-import SystemPackage
+public import SystemPackage
 
 extension FilePath: @retroactive ExpressibleByArgument {
   public init?(argument: String) {

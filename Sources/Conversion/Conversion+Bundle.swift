@@ -1,0 +1,69 @@
+import Adapters
+import Bundles
+import Files
+import JSON
+import Models
+import Quantization
+import SystemPackage
+import Tensors
+import WeightFiles
+
+extension Conversion {
+  /// Writes a bundle directory at `path`.
+  func writeBundle(to path: FilePath, _ progress: ByteProgress?) throws {
+    var writer = try BundleWriter(path, mayReplace: request.mayReplace, progress: progress)
+    try writer.addWeights(tensors)
+    try writer.addFile(ModelFiles.configurationName, text: configurationText)
+    for companion in request.model.companions {
+      try writer.addFile(companion.lastComponent?.string ?? "", copying: companion)
+    }
+    var adapters: [BundleManifest.Adapter] = []
+    for (index, part) in mergePlan.parts.enumerated() {
+      let residuePath = part.residue.map { MergeRecord.residuePath(index, $0) }
+      if let residue = part.residue, let residuePath {
+        let staging = try TemporaryDirectory()
+        try residue.write(into: staging.path)
+        try writer.addDirectory(residuePath, copying: staging.path)
+      }
+      adapters.append(
+        BundleManifest.Adapter(
+          name: part.adapter.name, kind: part.adapter.fusion == nil ? "lora" : "flare",
+          path: residuePath, mergedModules: part.mergedModules))
+    }
+    try writer.commit(try manifest(adapters))
+  }
+
+  /// Writes the bundle to a hidden folder beside the destination, then packs it into one file.
+  func writeBundleFile(_ progress: ByteProgress?) throws {
+    let staging = try NewDirectory(request.destination.staging)
+    let bundle = staging.temporaryPath.appending("bundle")
+    try writeBundle(to: bundle, progress)
+    try Bundle.pack(bundle, to: request.destination, mayReplace: request.mayReplace)
+  }
+
+  private func manifest(_ adapters: [BundleManifest.Adapter]) throws -> BundleManifest {
+    let configuration = try request.model.configuration()
+    return BundleManifest(
+      architecture: configuration.architecture.rawValue, createdBy: "flare \(flareVersion)",
+      quantization: request.quantization.map {
+        BundleManifest.Quantization(scheme: "search", elementType: $0.linearType)
+      } ?? request.model.bundle?.manifest.quantization,
+      base: try base(), adapters: adapters, license: request.model.bundle?.manifest.license)
+  }
+
+  /// The model that the bundle is made from: that of the source bundle, or the source itself.
+  private func base() throws -> BundleManifest.Base {
+    if let base = request.model.bundle?.manifest.base { return base }
+    let files = try request.model.weightPaths.map { path in
+      try BundleManifest.File(hashing: path, as: path.lastComponent?.string ?? "")
+    }
+    return BundleManifest.Base(name: request.model.name, files: files)
+  }
+}
+
+extension FilePath {
+  /// A name beside this one for what is made on the way to it.
+  fileprivate var staging: FilePath {
+    removingLastComponent().appending(".\(lastComponent?.string ?? "model").staging")
+  }
+}

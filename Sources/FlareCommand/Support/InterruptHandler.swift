@@ -1,0 +1,28 @@
+import Dispatch
+import Files
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// While it lives, an interrupt or a termination removes what is half-written before the process
+/// ends.
+struct InterruptHandler {
+  private let sources: [any DispatchSourceSignal]
+
+  init() {
+    sources = [SIGINT, SIGTERM, SIGHUP].map { number in
+      signal(number, SIG_IGN)
+      let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+      source.setEventHandler {
+        PendingOutputs.removeAll()
+        // The shell's convention for a process that a signal ended.
+        _exit(128 + number)
+      }
+      source.resume()
+      return source
+    }
+  }
+}

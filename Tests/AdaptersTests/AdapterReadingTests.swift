@@ -1,0 +1,108 @@
+import Adapters
+import JSON
+import TestSupport
+import Tensors
+import Testing
+
+struct AdapterReadingTests {
+  @Test func `a plain adapter is read with its scaling`() throws {
+    let adapter = try AdapterFiles().read()
+    #expect(adapter.updates.map(\.module) == [AdapterFiles.module])
+    #expect(adapter.updates[0].scaling == 2)
+    #expect(adapter.updates[0].rank == 2)
+    #expect(adapter.fusion == nil)
+  }
+
+  @Test func `rank-stabilised scaling divides by the root of the rank`() throws {
+    let adapter = try AdapterFiles().setting("use_rslora", to: true).read()
+    #expect(adapter.updates[0].scaling == 4 / Float(2).squareRoot())
+  }
+
+  @Test func `the first alpha pattern that matches wins, in the order of the file`() throws {
+    let first = JSONValue.object(["q_proj": 6, ".*proj": 20])
+    #expect(try AdapterFiles().setting("alpha_pattern", to: first).read().updates[0].scaling == 3)
+    let second = JSONValue.object([".*proj": 20, "q_proj": 6])
+    #expect(try AdapterFiles().setting("alpha_pattern", to: second).read().updates[0].scaling == 10)
+  }
+
+  @Test func `an adapter name inside the keys is left out`() throws {
+    let files = AdapterFiles()
+    let renamed = files.tensors.map { name, tensor in
+      (name.replacing(".weight", with: ".flare-add_relu.weight"), tensor)
+    }
+    #expect(try files.with(tensors: renamed).read().updates.map(\.module) == [AdapterFiles.module])
+  }
+
+  @Test func `a FLARE adapter fuses q and v only`() throws {
+    let files = AdapterFiles().setting("fuse_config", to: ["fusion_fn": "add_relu"])
+    let adapter = try files.read()
+    #expect(adapter.fusion == .addRelu)
+    #expect(adapter.updates[0].fusion == .addRelu)
+    let keys = files.tensors.map { ($0.0.replacing("q_proj", with: "o_proj"), $0.1) }
+    let error = #expect(throws: AdapterError.self) { try files.with(tensors: keys).read() }
+    #expect(error?.detail.contains("no q_proj or v_proj is adapted") == true)
+  }
+
+  @Test(arguments: [
+    ("use_dora", true as JSONValue, "'use_dora' is true and is not supported"),
+    ("peft_type", "IA3", "'peft_type' is \"IA3\", expected \"LORA\""),
+    ("modules_to_save", ["lm_head"], "'modules_to_save' is [\"lm_head\"] and is not supported"),
+    ("bias", "all", "'bias' is \"all\" and is not supported"),
+    ("init_lora_weights", "pissa_niter_4", "may change the base weights"),
+    ("trainable_token_indices", [1], "'trainable_token_indices' is [1] and is not supported"),
+    ("something_new", 3, "'something_new' is 3 and is not supported"),
+    ("r", 4, "has rank 2, adapter_config.json says 4"),
+    ("r", "two", "'r' is \"two\", expected an integer"),
+    ("lora_alpha", 0, "expected both non-zero"),
+    ("rank_pattern", ["(": 2], "\"(\", which is no regular expression"),
+    ("fuse_config", ["fusion_fn": "matmul"], "'fusion_fn' is \"matmul\""),
+  ])
+  func `an option that would change numbers is refused by name`(
+    key: String, value: JSONValue, message: String
+  ) throws {
+    let error = #expect(throws: AdapterError.self) {
+      try AdapterFiles().setting(key, to: value).read()
+    }
+    #expect(error?.detail.contains(message) == true, "\(error?.description ?? "no error")")
+  }
+
+  @Test(arguments: ["lora_dropout", "revision", "something_new"])
+  func `an option that says nothing passes`(key: String) throws {
+    for value in [JSONValue.null, false, [], [:], ""] {
+      #expect(throws: Never.self) { try AdapterFiles().setting(key, to: value).read() }
+    }
+  }
+
+  static let a = AdapterFiles().tensors[0]
+  static let b = AdapterFiles().tensors[1]
+  static let damaged: [(String, [(String, Tensor)])] = [
+    ("has lora_A but no lora_B", [a]),
+    ("has lora_B but no lora_A", [b]),
+    ("holds no tensors", []),
+    ("is neither lora_A nor lora_B", [a, b, ("base_model.model.lm_head.weight", b.1)]),
+    (
+      "is neither lora_A nor lora_B",
+      [a, b, ("\(AdapterFiles.prefix).lora_magnitude_vector", Tensor([1], shape: [1]))]
+    ),
+    ("lora_A of '\(AdapterFiles.module)' is [2, 4] and lora_B is [4, 3]",
+      [a, (b.0, Tensor(Array(repeating: 1, count: 12), shape: [4, 3]))]),
+    ("holds nan at element 1", [(a.0, Tensor([1, .nan, 0, 0, 0, 0, 0, 0], shape: [2, 4])), b]),
+    ("every update is zero", [a, (b.0, Tensor(Array(repeating: 0, count: 12), shape: [6, 2]))]),
+    (
+      "holds tensors of several adapters ('', 'x')",
+      [a, b, ("\(AdapterFiles.prefix)2.lora_A.x.weight", a.1), ("\(AdapterFiles.prefix)2.lora_B.x.weight", b.1)]
+    ),
+    (
+      "has type I32",
+      [a, (b.0, Tensor(shape: [6, 2], elementType: .int32) { _ in })]
+    ),
+  ]
+
+  @Test(arguments: damaged)
+  func `a damaged adapter file is refused`(message: String, tensors: [(String, Tensor)]) throws {
+    let error = #expect(throws: AdapterError.self) {
+      try AdapterFiles().with(tensors: tensors).read()
+    }
+    #expect(error?.detail.contains(message) == true, "\(error?.description ?? "no error")")
+  }
+}

@@ -1,0 +1,61 @@
+import Adapters
+import Tensors
+import TestSupport
+import Testing
+
+struct AdapterStackTests {
+  func stack(_ files: AdapterFiles...) throws -> AdapterStack {
+    try AdapterStack(files.map { AdapterStack.Member(try $0.read()) })
+  }
+
+  @Test func `an adapter fits the base it was made for`() throws {
+    #expect(throws: Never.self) { try stack(AdapterFiles()).check(against: AdapterFiles.base) }
+  }
+
+  @Test func `an adapter of another shape is refused`() throws {
+    let base = TensorTable([
+      ("\(AdapterFiles.module).weight", Tensor(Array(repeating: 1, count: 48), shape: [6, 8]))
+    ])
+    let error = #expect(throws: AdapterError.self) {
+      try stack(AdapterFiles()).check(against: base)
+    }
+    #expect(error?.code == .baseMismatch)
+    #expect(error?.detail.contains("as [6, 4], the base weight is [6, 8]") == true)
+  }
+
+  @Test func `an adapter with more layers than the base is refused`() throws {
+    let base = TensorTable([("model.norm.weight", Tensor([1], shape: [1]))])
+    let error = #expect(throws: AdapterError.self) {
+      try stack(AdapterFiles()).check(against: base)
+    }
+    #expect(error?.detail.contains("which the base does not have") == true)
+  }
+
+  @Test func `an adapter with fewer layers than its targets is refused`() throws {
+    let tensor = Tensor(Array(repeating: 1, count: 24), shape: [6, 4])
+    let base = TensorTable([
+      ("\(AdapterFiles.module).weight", tensor),
+      ("model.layers.1.self_attn.q_proj.weight", tensor),
+    ])
+    let error = #expect(throws: AdapterError.self) {
+      try stack(AdapterFiles()).check(against: base)
+    }
+    #expect(error?.detail.contains("no tensors for 'model.layers.1.self_attn.q_proj'") == true)
+    let limited = AdapterFiles().setting("layers_to_transform", to: [0])
+    #expect(throws: Never.self) { try stack(limited).check(against: base) }
+  }
+
+  @Test func `two FLARE adapters cannot run at once`() throws {
+    let flare = AdapterFiles().setting("fuse_config", to: ["fusion_fn": "add"])
+    let error = #expect(throws: AdapterError.self) { try stack(flare, flare) }
+    #expect(error?.code == .stack)
+  }
+
+  @Test(arguments: [Float.nan, 0, .infinity])
+  func `a weight that is no number or zero is refused`(weight: Float) throws {
+    let adapter = try AdapterFiles().read()
+    #expect(throws: AdapterError.self) {
+      try AdapterStack([AdapterStack.Member(adapter, weight: weight)])
+    }
+  }
+}
