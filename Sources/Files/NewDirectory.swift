@@ -39,12 +39,7 @@ public final class NewDirectory {
 
   /// Makes a folder inside, with its parents, and returns its temporary path.
   public func makeSubdirectory(_ name: FilePath) throws(FileError) -> FilePath {
-    var current = temporaryPath
-    for component in name.components {
-      current.append(component)
-      if !current.exists { try makeDirectory(current, for: path) }
-    }
-    return current
+    try makeDirectories(name, in: temporaryPath, for: path)
   }
 
   /// Puts the directory in its place.
@@ -72,6 +67,21 @@ public final class NewDirectory {
       throw FileError(writing: path, Errno(rawValue: errno))
     }
   }
+}
+
+/// Makes the folder `name` in the directory `parent`, with the folders between; some may exist.
+///
+/// - Parameter destination: what an error is about.
+/// - Returns: the path of the folder.
+package func makeDirectories(
+  _ name: FilePath, in parent: FilePath, for destination: FilePath
+) throws(FileError) -> FilePath {
+  var current = parent
+  for component in name.components {
+    current.append(component)
+    if !current.exists { try makeDirectory(current, for: destination) }
+  }
+  return current
 }
 
 private func makeDirectory(_ path: FilePath, for destination: FilePath) throws(FileError) {

@@ -55,10 +55,12 @@ public final class NewFile {
   }
 
   /// Makes the file durable and puts it in its place.
-  public func commit() throws(FileError) {
+  ///
+  /// - Parameter isDurable: false for a working file, which need not outlast a loss of power.
+  public func commit(isDurable: Bool = true) throws(FileError) {
     precondition(isOpen, "File already committed")
     try attempt {
-      guard fsync(descriptor.rawValue) == 0 else { throw Errno(rawValue: errno) }
+      guard !isDurable || fsync(descriptor.rawValue) == 0 else { throw Errno(rawValue: errno) }
       try descriptor.close()
     }
     isOpen = false
@@ -68,7 +70,7 @@ public final class NewFile {
       removeTree(temporaryPath)
       throw FileError(writing: path, error)
     }
-    syncDirectory(path.removingLastComponent())
+    if isDurable { syncDirectory(path.removingLastComponent()) }
   }
 
   private func attempt(_ body: () throws -> Void) throws(FileError) {

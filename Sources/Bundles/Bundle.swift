@@ -1,0 +1,69 @@
+public import Files
+public import SystemPackage
+import WeightFiles
+
+/// A model in the form that Flare runs: weights, tokenizer, adapters and a manifest.
+///
+///     let bundle = try Bundle("model.flare")
+///     let tokenizer = try Tokenizer(bundle.file(named: "tokenizer.json"))
+///
+/// A directory is mapped where it is. A single `.flare` file is unpacked, and every hash checked,
+/// into a private temporary directory that lasts as long as the bundle; the weights in it lose
+/// their name as soon as they are mapped, so that even a killed process leaves no gigabytes behind.
+public struct Bundle: Sendable {
+  public let path: FilePath
+  public let manifest: BundleManifest
+  /// The weights, grouped types restored.
+  public let tensors: BundleTensors
+  /// Where the files are.
+  private let directory: FilePath
+  private let temporaryDirectory: TemporaryDirectory?
+
+  /// Opens the bundle at `path`, a directory or a single file.
+  ///
+  /// The manifest, the presence and size of each file and the structure of the weights are checked;
+  /// the bytes of a directory's files are not, which is what `verify` is for.
+  ///
+  /// - Parameter progress: told of the bytes unpacked from a single file.
+  /// - Throws: `BundleError`, `WeightFileError` or `FileError`.
+  public init(_ path: FilePath, progress: ByteProgress? = nil) throws {
+    self.path = path
+    if path.isRegularFile {
+      let temporary = try TemporaryDirectory()
+      try BundleArchive(path).extract(
+        into: temporary.path, isDurable: false, progress: progress)
+      temporaryDirectory = temporary
+      directory = temporary.path
+    } else {
+      temporaryDirectory = nil
+      directory = path
+    }
+    manifest = try BundleManifest(inDirectory: directory)
+    for file in manifest.files { try file.checkSize(in: directory, of: path) }
+    guard manifest.files.contains(where: { $0.path == BundleWriter.weightsFileName }) else {
+      throw BundleError(
+        .missingFile, path, "its manifest lists no '\(BundleWriter.weightsFileName)'")
+    }
+    let weights = directory.appending(BundleWriter.weightsFileName)
+    tensors = try BundleTensors(SafetensorsFile(weights), packed: manifest.packedTensors)
+    if temporaryDirectory != nil { removeTree(weights) }
+  }
+
+  /// Whether what is at `path` can be a bundle, told from its first bytes or its manifest.
+  public static func isBundle(_ path: FilePath) -> Bool {
+    path.isDirectory
+      ? path.appending(BundleManifest.fileName).isRegularFile : BundleArchive.isArchive(path)
+  }
+
+  /// The path of a file that the manifest lists, such as `tokenizer.json`, or nil.
+  ///
+  /// For a bundle opened from a single file, the path is good as long as the bundle lives.
+  public func file(named name: String) -> FilePath? {
+    manifest.files.contains { $0.path == name } ? directory.pushing(FilePath(name)) : nil
+  }
+
+  /// The folder of an adapter's files; nil when all of the adapter was merged.
+  public func directory(of adapter: BundleManifest.Adapter) -> FilePath? {
+    adapter.path.map { directory.pushing(FilePath($0)) }
+  }
+}

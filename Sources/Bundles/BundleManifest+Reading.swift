@@ -1,0 +1,209 @@
+import Files
+import JSON
+import OrderedCollections
+package import SystemPackage
+import Tensors
+
+extension BundleManifest {
+  /// A longer manifest is an attack on memory, not a bundle.
+  static let maximumByteCount = 16 << 20
+
+  /// Reads and checks the manifest of the bundle in `directory`.
+  ///
+  /// - Throws: `FileError` or `BundleError`.
+  package init(inDirectory directory: FilePath) throws {
+    let path = directory.appending(Self.fileName)
+    guard directory.isDirectory else {
+      throw FileError(directory.exists ? .notADirectory : .notFound, directory)
+    }
+    guard path.exists else {
+      throw BundleError(
+        .malformedManifest, directory, "holds no '\(Self.fileName)' and so is no bundle")
+    }
+    let file = try MappedFile(path)
+    try self.init(parsing: Span<UInt8>(_bytes: file.bytes), path: path)
+  }
+
+  /// Parses and checks the text of a manifest.
+  ///
+  /// - Parameter path: where the text is from, for messages.
+  init(parsing text: Span<UInt8>, path: FilePath) throws(BundleError) {
+    guard text.count <= Self.maximumByteCount else {
+      throw BundleError(
+        .malformedManifest, path,
+        "is \(text.count) bytes long, the limit is \(Self.maximumByteCount)")
+    }
+    do {
+      let document = try JSONValue(parsing: text)
+      // The version decides how to read everything else, so it comes first.
+      let version = try Self.version(JSONFields(document, subject: "manifest"), path: path)
+      try self.init(JSONFields(document, subject: "manifest"), version: version)
+    } catch let error as BundleError {
+      throw error
+    } catch {
+      throw BundleError(.malformedManifest, path, "\(error)")
+    }
+  }
+
+  private static func version(_ fields: JSONFields, path: FilePath) throws -> Version {
+    let format = try fields.required("format", as: String.self)
+    guard format == formatName else {
+      throw BundleError(
+        .malformedManifest, path, "'format' is '\(format)', expected '\(formatName)'")
+    }
+    let spelling = try fields.required("version", as: String.self)
+    let numbers = spelling.split(separator: ".", omittingEmptySubsequences: false).map {
+      $0.allSatisfy(\.isASCII) && $0.first?.isNumber == true ? Int($0) : nil
+    }
+    guard numbers.count == 2, let major = numbers[0], let minor = numbers[1] else {
+      throw BundleError(
+        .malformedManifest, path, "'version' is '\(spelling)', expected two numbers such as '1.0'")
+    }
+    guard major <= Version.current.major else {
+      throw BundleError(
+        .newerVersion, path,
+        "the bundle has version \(spelling), this program reads up to \(Version.current.major).x. "
+          + "Update the program")
+    }
+    return Version(major: major, minor: minor)
+  }
+
+  private init(_ fields: JSONFields, version: Version) throws(JSONFieldError) {
+    self.init(
+      architecture: try fields.required("architecture"),
+      createdBy: try fields.required("created_by"),
+      quantization: try fields.fields("quantization").map(Quantization.init),
+      base: try fields.fields("base").map(Base.init),
+      adapters: try fields.list("adapters", of: Adapter.init),
+      provenance: fields.members["provenance"] ?? .null,
+      license: try fields.optional("license"))
+    self.version = version
+    packedTensors = try Self.packedTensors(fields)
+    guard fields.members["files"] != nil else {
+      throw JSONFieldError("\(fields.subject): 'files' is missing, expected a list of objects")
+    }
+    files = try fields.list("files", of: File.init)
+    try checkFiles()
+    for adapter in adapters {
+      guard let path = adapter.path, !File.isPlain(path) else { continue }
+      throw JSONFieldError("manifest: adapter path '\(path)' leads out of the bundle")
+    }
+  }
+
+  private static func packedTensors(_ fields: JSONFields) throws(JSONFieldError) -> [TensorInfo] {
+    guard let table = try fields.fields("packed_tensors") else { return [] }
+    var infos: [TensorInfo] = []
+    for name in table.members.keys {
+      guard let entry = try table.fields(name) else { continue }
+      let extents = try entry.required("shape", as: [Int].self)
+      let type = try entry.elementType("type")
+      guard extents.allSatisfy({ $0 >= 0 }), type.isGrouped,
+        type.byteCount(of: Shape(extents)) != nil
+      else { throw JSONFieldError("\(entry.subject): \(type) cannot have shape \(extents)") }
+      infos.append(TensorInfo(name: name, shape: Shape(extents), elementType: type))
+    }
+    return infos
+  }
+
+  /// Checks that every path stays inside the bundle and that no two want the same place.
+  private func checkFiles() throws(JSONFieldError) {
+    var paths: Set<String> = []
+    var folders: Set<String> = []
+    var total = 0
+    for file in files {
+      guard File.isPlain(file.path), file.path != Self.fileName else {
+        throw JSONFieldError("manifest: '\(file.path)' is not a path that a bundle can hold")
+      }
+      guard paths.insert(file.path).inserted else {
+        throw JSONFieldError("manifest: '\(file.path)' is listed twice")
+      }
+      var folder = FilePath(file.path).removingLastComponent()
+      while !folder.isEmpty {
+        folders.insert(folder.string)
+        folder.removeLastComponent()
+      }
+      let (sum, overflow) = total.addingReportingOverflow(file.byteCount)
+      guard !overflow else { throw JSONFieldError("manifest: the sizes of the files overflow") }
+      total = sum
+    }
+    if let clash = paths.intersection(folders).min() {
+      throw JSONFieldError("manifest: '\(clash)' is both a file and a folder")
+    }
+  }
+}
+
+extension BundleManifest.File {
+  fileprivate init(_ fields: JSONFields) throws(JSONFieldError) {
+    self.init(
+      path: try fields.required("path"), byteCount: try fields.required("bytes"),
+      sha256: try fields.required("sha256"))
+    guard byteCount >= 0 else {
+      throw JSONFieldError("\(fields.subject): 'bytes' is \(byteCount), expected 0 or more")
+    }
+    guard sha256.utf8.count == 64,
+      sha256.utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) })
+    else {
+      throw JSONFieldError(
+        "\(fields.subject): 'sha256' is '\(sha256)', expected 64 hexadecimal digits")
+    }
+  }
+
+  /// Whether `path` can only be a place inside the folder that it is relative to.
+  static func isPlain(_ path: String) -> Bool {
+    path.split(separator: "/", omittingEmptySubsequences: false).allSatisfy {
+      !$0.isEmpty && $0 != "." && $0 != ".."
+    } && !path.unicodeScalars.contains { $0 == "\\" || $0.value < 0x20 || $0.value == 0x7F }
+  }
+}
+
+extension BundleManifest.Quantization {
+  fileprivate init(_ fields: JSONFields) throws(JSONFieldError) {
+    self.init(
+      scheme: try fields.required("scheme"), elementType: try fields.elementType("type"))
+  }
+}
+
+extension BundleManifest.Base {
+  fileprivate init(_ fields: JSONFields) throws(JSONFieldError) {
+    self.init(
+      name: try fields.required("name"),
+      files: try fields.list("files", of: BundleManifest.File.init))
+  }
+}
+
+extension BundleManifest.Adapter {
+  fileprivate init(_ fields: JSONFields) throws(JSONFieldError) {
+    self.init(
+      name: try fields.required("name"), kind: try fields.required("kind"),
+      path: try fields.optional("path"), mergedModules: try fields.optional("merged_modules") ?? [])
+  }
+}
+
+extension JSONFields {
+  /// The objects of the list under `key`, none when it is absent.
+  fileprivate func list<Element>(
+    _ key: String, of element: (JSONFields) throws(JSONFieldError) -> Element
+  ) throws(JSONFieldError) -> [Element] {
+    guard let value = members[key], value != .null else { return [] }
+    guard let values = value.array else {
+      throw JSONFieldError(
+        "\(subject): '\(key)' is \(value.shortDescription), expected a list of objects")
+    }
+    var elements: [Element] = []
+    for (position, value) in values.enumerated() {
+      elements.append(
+        try element(JSONFields(value, subject: "\(subject): '\(key)' \(position + 1)")))
+    }
+    return elements
+  }
+
+  /// The element type that `key` names.
+  fileprivate func elementType(_ key: String) throws(JSONFieldError) -> ElementType {
+    let spelling = try required(key, as: String.self)
+    guard let type = ElementType(rawValue: spelling) else {
+      throw JSONFieldError(
+        "\(subject): '\(key)' is '\(spelling)', a type that this version does not know")
+    }
+    return type
+  }
+}

@@ -1,0 +1,54 @@
+import JSON
+import OrderedCollections
+import Tensors
+
+extension BundleManifest {
+  /// The text of `manifest.json`.
+  public var text: String {
+    var document: OrderedDictionary<String, JSONValue> = [
+      "format": .string(Self.formatName),
+      "version": .string(version.description),
+      "architecture": .string(architecture),
+      "created_by": .string(createdBy),
+    ]
+    if let quantization {
+      document["quantization"] = [
+        "scheme": .string(quantization.scheme),
+        "type": .string(quantization.elementType.rawValue),
+      ]
+    }
+    if let base {
+      document["base"] = [
+        "name": .string(base.name), "files": .array(base.files.map(\.json)),
+      ]
+    }
+    if !adapters.isEmpty { document["adapters"] = .array(adapters.map(\.json)) }
+    if provenance != .null { document["provenance"] = provenance }
+    if let license { document["license"] = .string(license) }
+    document["packed_tensors"] = .object(
+      OrderedDictionary(
+        uniqueKeysWithValues: packedTensors.map { info in
+          let shape = info.shape.extents.map { JSONValue.integer($0) }
+          return (info.name, ["type": .string(info.elementType.rawValue), "shape": .array(shape)])
+        }))
+    document["files"] = .array(files.map(\.json))
+    return JSONValue.object(document).serialized(isIndented: true) + "\n"
+  }
+}
+
+extension BundleManifest.File {
+  fileprivate var json: JSONValue {
+    ["path": .string(path), "bytes": .integer(byteCount), "sha256": .string(sha256)]
+  }
+}
+
+extension BundleManifest.Adapter {
+  fileprivate var json: JSONValue {
+    var document: OrderedDictionary<String, JSONValue> = [
+      "name": .string(name), "kind": .string(kind),
+    ]
+    if let path { document["path"] = .string(path) }
+    document["merged_modules"] = .array(mergedModules.map { .string($0) })
+    return .object(document)
+  }
+}

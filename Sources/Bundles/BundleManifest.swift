@@ -1,0 +1,113 @@
+public import JSON
+public import Tensors
+
+/// What a bundle says about itself: the contents of `manifest.json`.
+///
+/// The text depends on nothing but these values (there is no date in it), so the same inputs give
+/// the same manifest, byte for byte. `formats/bundle.md` describes every field.
+public struct BundleManifest: Sendable, Hashable {
+  public static let fileName = "manifest.json"
+  public static let formatName = "flare-bundle"
+
+  /// The version of the format.
+  ///
+  /// A reader refuses a larger `major` and ignores fields it does not know, which a larger `minor`
+  /// may bring.
+  public struct Version: Sendable, Hashable, CustomStringConvertible {
+    public static let current = Version(major: 1, minor: 0)
+
+    public let major: Int
+    public let minor: Int
+
+    public var description: String { "\(major).\(minor)" }
+  }
+
+  /// A file and how to know that it is the right one.
+  public struct File: Sendable, Hashable {
+    /// Where the file is in the bundle, with `/` between folders.
+    public let path: String
+    public let byteCount: Int
+    /// 64 hexadecimal digits in lower case.
+    public let sha256: String
+
+    public init(path: String, byteCount: Int, sha256: String) {
+      self.path = path
+      self.byteCount = byteCount
+      self.sha256 = sha256
+    }
+  }
+
+  public struct Quantization: Sendable, Hashable {
+    /// How values were chosen, such as `nearest` or `search`.
+    public let scheme: String
+    /// The type of the quantized tensors.
+    public let elementType: ElementType
+
+    public init(scheme: String, elementType: ElementType) {
+      self.scheme = scheme
+      self.elementType = elementType
+    }
+  }
+
+  /// The model that the bundle was made from.
+  public struct Base: Sendable, Hashable {
+    public let name: String
+    /// Its files of weights, by the names they had there.
+    public let files: [File]
+
+    public init(name: String, files: [File]) {
+      self.name = name
+      self.files = files
+    }
+  }
+
+  /// An adapter that went into the weights, runs beside them, or both.
+  public struct Adapter: Sendable, Hashable {
+    public let name: String
+    /// Such as `lora` or `flare`.
+    public let kind: String
+    /// The folder in the bundle with what has to run as an adapter; nil when all was merged.
+    public let path: String?
+    /// The modules whose weights already contain it.
+    public let mergedModules: [String]
+
+    public init(name: String, kind: String, path: String?, mergedModules: [String]) {
+      self.name = name
+      self.kind = kind
+      self.path = path
+      self.mergedModules = mergedModules
+    }
+  }
+
+  public var version = Version.current
+  public var architecture: String
+  /// The program that wrote the bundle, with its version.
+  public var createdBy: String
+  /// Nil when the weights have the types of the base.
+  public var quantization: Quantization?
+  public var base: Base?
+  /// In the order in which they apply.
+  public var adapters: [Adapter]
+  /// What was done to make the bundle, for people and tools; an object, or null.
+  public var provenance: JSONValue
+  /// An SPDX expression or the name of a licence.
+  public var license: String?
+  /// The tensors whose type safetensors does not know, by name.
+  public internal(set) var packedTensors: [TensorInfo] = []
+  /// Every file of the bundle but the manifest, by path.
+  public internal(set) var files: [File] = []
+
+  public init(
+    architecture: String, createdBy: String, quantization: Quantization? = nil,
+    base: Base? = nil, adapters: [Adapter] = [], provenance: JSONValue = .null,
+    license: String? = nil
+  ) {
+    self.architecture = architecture
+    self.createdBy = createdBy
+    self.quantization = quantization
+    self.base = base
+    self.adapters = adapters
+    self.provenance = provenance
+    self.license = license
+  }
+}

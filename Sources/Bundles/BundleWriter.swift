@@ -1,0 +1,118 @@
+public import Files
+public import SystemPackage
+public import Tensors
+import WeightFiles
+
+/// Writes a bundle directory, which appears whole or not at all.
+///
+///     var writer = try BundleWriter("model.bundle")
+///     try writer.addWeights(quantized)
+///     try writer.addFile("tokenizer.json", copying: source.appending("tokenizer.json"))
+///     try writer.commit(BundleManifest(architecture: "llama", createdBy: "flare 1.0"))
+///
+/// Every byte is hashed on its way to the disk; the manifest comes last.
+public struct BundleWriter: ~Copyable {
+  /// The file that holds a bundle's tensors.
+  public static let weightsFileName = "model.safetensors"
+
+  private let directory: NewDirectory
+  private let progress: ByteProgress?
+  private var files: [BundleManifest.File] = []
+  private var packedTensors: [TensorInfo] = []
+
+  /// Starts a bundle that will be at `path`.
+  ///
+  /// - Parameters:
+  ///   - mayReplace: whether a directory that is already there may be replaced.
+  ///   - progress: told of all bytes written.
+  /// - Throws: `FileError` when something is there, or the parent folder cannot be written.
+  public init(
+    _ path: FilePath, mayReplace: Bool = false, progress: ByteProgress? = nil
+  ) throws(FileError) {
+    directory = try NewDirectory(path, mayReplace: mayReplace)
+    self.progress = progress
+  }
+
+  /// Writes all tensors of `source`, one at a time; grouped ones as they lie in memory.
+  ///
+  /// - Throws: `FileError`, or `TensorSourceError` from `source`.
+  /// - Precondition: it is called once.
+  public mutating func addWeights(_ source: some TensorSource) throws {
+    let plan = SafetensorsPlan(source.tensorInfos, metadata: ["format": "pt"])
+    let file = try newFile(Self.weightsFileName)
+    try plan.write(source, to: file, progress: progress)
+    files.append(try file.commit(as: Self.weightsFileName))
+    packedTensors = plan.tensors.filter(\.elementType.isGrouped)
+  }
+
+  /// Writes a file with these bytes.
+  ///
+  /// - Parameter path: where it will be in the bundle, with `/` between folders.
+  /// - Throws: `FileError` when it cannot be written.
+  /// - Precondition: the path stays in the bundle and is new.
+  public mutating func addFile(_ path: String, bytes: RawSpan) throws(FileError) {
+    let file = try newFile(path)
+    try file.write(bytes)
+    progress?(bytes.byteCount)
+    files.append(try file.commit(as: path))
+  }
+
+  /// Writes a file with this text; see `addFile(_:bytes:)`.
+  public mutating func addFile(_ path: String, text: String) throws(FileError) {
+    let utf8 = Array(text.utf8)
+    try addFile(path, bytes: unsafe utf8.span.bytes)
+  }
+
+  /// Copies the file at `source`; see `addFile(_:bytes:)`.
+  public mutating func addFile(_ path: String, copying source: FilePath) throws(FileError) {
+    let original = try MappedFile(source)
+    let file = try newFile(path)
+    try original.forEachChunk { (bytes) throws(FileError) in
+      try file.write(bytes)
+      progress?(bytes.byteCount)
+    }
+    files.append(try file.commit(as: path))
+  }
+
+  /// Copies every file of the folder `source`, folders in it too; see `addFile(_:bytes:)`.
+  public mutating func addDirectory(_ path: String, copying source: FilePath) throws(FileError) {
+    for name in try source.directoryEntries() {
+      let entry = source.appending(name)
+      if entry.isDirectory {
+        try addDirectory("\(path)/\(name)", copying: entry)
+      } else {
+        try addFile("\(path)/\(name)", copying: entry)
+      }
+    }
+  }
+
+  /// Writes the manifest and puts the bundle in its place.
+  ///
+  /// - Parameter description: all that the writer does not know by itself; its `files` and
+  ///   `packedTensors` are filled in.
+  /// - Returns: the manifest as written.
+  /// - Throws: `FileError` when it cannot be written.
+  @discardableResult
+  public consuming func commit(
+    _ description: BundleManifest
+  ) throws(FileError) -> BundleManifest {
+    var manifest = description
+    manifest.files = files.sorted { $0.path < $1.path }
+    manifest.packedTensors = packedTensors.sorted { $0.name < $1.name }
+    let file = try NewFile(directory.temporaryPath.appending(BundleManifest.fileName))
+    try file.write(manifest.text)
+    try file.commit()
+    try directory.commit()
+    return manifest
+  }
+
+  private func newFile(_ path: String) throws(FileError) -> HashedFile {
+    precondition(
+      BundleManifest.File.isPlain(path) && path != BundleManifest.fileName,
+      "Not a path that a bundle can hold")
+    precondition(!files.contains { $0.path == path }, "File already added")
+    let relative = FilePath(path)
+    let folder = try directory.makeSubdirectory(relative.removingLastComponent())
+    return try HashedFile(folder.appending(relative.lastComponent?.string ?? ""))
+  }
+}
