@@ -7,8 +7,9 @@ struct BytePairModel: Sendable {
   let unknown: Int32?
   /// Whether neighbouring unknown characters share one token.
   let fusesUnknown: Bool
-  /// The token of each byte, with which a character that the vocabulary lacks is spelled; nil where
-  /// the vocabulary lacks the byte too. Empty when the model does not do so.
+  /// The token of each byte, to spell characters that the vocabulary lacks.
+  ///
+  /// It is nil where the vocabulary lacks the byte too; a model without byte fallback has none.
   let byteTokens: [Int32?]
   /// Whether a word that is a token itself is taken whole, whatever the merges say.
   let takesWholeWords: Bool

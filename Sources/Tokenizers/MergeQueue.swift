@@ -8,7 +8,7 @@ struct MergeQueue {
     var id: Int32
     var previous: Int32
     var next: Int32
-    /// The rank of the pair that begins here. A pair in the heap with another rank is out of date.
+    /// The rank of the pair that begins here; a pair in the heap with another one is out of date.
     var pairRank: UInt32
   }
 

@@ -14,8 +14,7 @@ struct Metaspace: Sendable, Equatable {
   /// Appends a word with its spaces replaced.
   func encode(_ word: Span<UInt8>, beginsInput: Bool, into result: inout [UInt8]) {
     let space = UInt8(ascii: " ")
-    let startsWithMark =
-      word[0] == space || word.firstRange(of: replacement, from: 0)?.lowerBound == 0
+    let startsWithMark = word[0] == space || word.hasBytes(replacement, at: 0)
     if !startsWithMark, prependScheme == .always || prependScheme == .first && beginsInput {
       result += replacement
     }

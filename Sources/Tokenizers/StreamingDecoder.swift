@@ -27,7 +27,7 @@ public struct StreamingDecoder: Sendable {
     return text(of: pass([DecodedChunk(bytes: spelling, startsToken: true)], from: 0))
   }
 
-  /// The text that was waiting for more. Call it once, at the end.
+  /// The text that was waiting for more; call it once, at the end.
   public mutating func finish() -> String {
     var chunks: [DecodedChunk] = []
     for index in stages.indices {

@@ -32,6 +32,8 @@ extension Tokenizer {
       "version", "truncation", "padding", "added_tokens", "normalizer", "pre_tokenizer", "model",
       "post_processor", "decoder",
     ])
+    let version: String = try root.optional("version") ?? "1.0"
+    guard version == "1.0" else { throw root.unsupported("version '\(version)', expected '1.0'") }
     guard let modelSection = try root.section("model") else {
       throw root.malformed("'model' is missing")
     }

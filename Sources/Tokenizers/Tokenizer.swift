@@ -100,7 +100,7 @@ extension Tokenizer {
   /// Whether decoding can skip the token as control.
   public func isSpecial(_ id: Int) -> Bool { addedTokens[id]?.isSpecial ?? false }
 
-  /// A token as the vocabulary spells it: `Ġthe` or `▁the`, not ` the`. Nil when no token has `id`.
+  /// A token as the vocabulary spells it (`Ġthe` or `▁the`, not ` the`), or nil when there is none.
   public func token(for id: Int) -> String? {
     bytes(for: id).map { String(decoding: $0, as: UTF8.self) }
   }

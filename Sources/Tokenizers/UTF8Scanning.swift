@@ -25,18 +25,17 @@ extension Span<UInt8> {
 
   /// The first place at or after `start` where `pattern` stands; an empty pattern is nowhere.
   func firstRange(of pattern: [UInt8], from start: Int) -> Range<Int>? {
-    guard let first = pattern.first, count >= pattern.count else { return nil }
+    if pattern.isEmpty { return nil }
     var offset = start
     while offset <= count - pattern.count {
-      if self[offset] == first, hasBytes(pattern, at: offset) {
-        return offset..<offset + pattern.count
-      }
+      if hasBytes(pattern, at: offset) { return offset..<offset + pattern.count }
       offset += 1
     }
     return nil
   }
 
-  private func hasBytes(_ pattern: [UInt8], at offset: Int) -> Bool {
+  func hasBytes(_ pattern: [UInt8], at offset: Int) -> Bool {
+    guard offset + pattern.count <= count else { return false }
     for index in pattern.indices where self[offset + index] != pattern[index] { return false }
     return true
   }

@@ -46,7 +46,8 @@ enum TokenizerVectors {
 
   private static func cases(_ kind: String, of name: String) throws -> [JSONFields] {
     let document = try document(name, "cases.json")
-    return try #require(document[kind]?.array).map { try JSONFields($0, subject: "\(name) \(kind)") }
+    let rows = try #require(document[kind]?.array)
+    return try rows.map { try JSONFields($0, subject: "\(name) \(kind)") }
   }
 
   static func document(_ name: String, _ file: String) throws -> JSONValue {

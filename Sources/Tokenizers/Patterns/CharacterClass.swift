@@ -35,6 +35,24 @@ enum CharacterClass {
   var isSpace: Bool { self == .whitespace || self == .lineBreak }
 }
 
+/// A run of white space, as long as it goes.
+struct WhitespaceRun {
+  let start: Int
+  /// Where the last character begins.
+  var lastCharacter: Int
+  var end: Int
+  /// Where the last line break ends, when there is one.
+  var lineBreakEnd: Int?
+
+  /// The end of a match of `\s+(?!\S)|\s+` at the start of the run, in a text of `count` bytes.
+  ///
+  /// Before a word the run gives up its last character, which the word will take along, unless
+  /// that character is all there is.
+  func endOfMatch(inTextOf count: Int) -> Int {
+    end == count || lastCharacter == start ? end : lastCharacter
+  }
+}
+
 extension Span<UInt8> {
   /// The class of the character at `offset`, or nil at the end.
   func characterClass(at offset: Int) -> CharacterClass? {
@@ -56,10 +74,9 @@ extension Span<UInt8> {
     return end
   }
 
-  /// The end of the white space that begins at `start`, the start of its last character, and the
-  /// end of its last line break, when it has one.
-  func whitespaceRun(from start: Int) -> (end: Int, lastCharacter: Int, lineBreakEnd: Int?) {
-    var run: (end: Int, lastCharacter: Int, lineBreakEnd: Int?) = (start, start, nil)
+  /// The white space that begins at `start`; its end is `start` where there is none.
+  func whitespaceRun(from start: Int) -> WhitespaceRun {
+    var run = WhitespaceRun(start: start, lastCharacter: start, end: start)
     while run.end < count {
       let (scalar, width) = scalar(at: run.end)
       let characterClass = CharacterClass(scalar)
@@ -69,15 +86,5 @@ extension Span<UInt8> {
       if characterClass == .lineBreak { run.lineBreakEnd = run.end }
     }
     return run
-  }
-
-  /// The end of a match of `\s+(?!\S)|\s+` at `start`, where a run of white space is.
-  ///
-  /// Before a word the run gives up its last character, which the word will take along, unless
-  /// that character is all there is.
-  func endOfSpaces(
-    from start: Int, run: (end: Int, lastCharacter: Int, lineBreakEnd: Int?)
-  ) -> Int {
-    run.end == count || run.lastCharacter == start ? run.end : run.lastCharacter
   }
 }

@@ -11,7 +11,7 @@ struct GPT2Pattern: TextPattern {
     if let wordClass = text.characterClass(at: word), !wordClass.isSpace {
       return start..<text.endOfRun(of: wordClass, from: word)
     }
-    return start..<text.endOfSpaces(from: start, run: text.whitespaceRun(from: start))
+    return start..<text.whitespaceRun(from: start).endOfMatch(inTextOf: text.count)
   }
 
   private static func endOfContraction(in text: Span<UInt8>, from start: Int) -> Int? {

@@ -37,7 +37,7 @@ struct Llama3Pattern: TextPattern {
       if end > punctuation { return text.endOfRun(of: .lineBreak, from: end) }
     }
     let run = text.whitespaceRun(from: start)
-    return run.lineBreakEnd ?? text.endOfSpaces(from: start, run: run)
+    return run.lineBreakEnd ?? run.endOfMatch(inTextOf: text.count)
   }
 
   /// The end of `(?i:'s|'t|'re|'ve|'m|'ll|'d)`.
