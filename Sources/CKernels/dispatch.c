@@ -2,6 +2,13 @@
 
 #include "forms.h"
 
+#if defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#ifndef HWCAP_ASIMDDP
+#define HWCAP_ASIMDDP (1UL << 20)  // dot products, from the kernel's <asm/hwcap.h>
+#endif
+#endif
+
 static bool is_available(const char *name) {
 #if defined(__x86_64__)
   if (strcmp(name, "avx2") == 0)
@@ -11,6 +18,8 @@ static bool is_available(const char *name) {
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
            __builtin_cpu_supports("avx512vnni");
+#elif defined(__aarch64__) && defined(__linux__)
+  if (strcmp(name, "neon") == 0) return getauxval(AT_HWCAP) & HWCAP_ASIMDDP;
 #endif
   return true;
 }

@@ -37,6 +37,7 @@ static inline __attribute__((always_inline)) void multiply_tile(
     // The hardware prefetcher stops at each page; a panel goes on.
     for (size_t line = 0; line < group_size(type); line += 64)
       _mm_prefetch((const char *)weights + 4096 + line, _MM_HINT_T0);
+    _mm_prefetch((const char *)scales + 1024, _MM_HINT_T0);
 
     for (int i = 0; i < rows; i++) {
       __m512i start = _mm512_set1_epi32(starts[i]);

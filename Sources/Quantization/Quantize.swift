@@ -7,7 +7,7 @@ public import Tensors
 ///
 /// Every group of 32 elements of a row gets a float16 scale. For int8 that is the largest magnitude
 /// over 127, and the error of an element is at most half a scale. For int4 the scale is searched: of
-/// 18 candidates and, for each, the quants it leads to, the least-squares scale that leaves the
+/// 12 candidates and, for each, the quants it leads to, the least-squares scale that leaves the
 /// smallest squared error. The bytes do not depend on threads or instruction set.
 ///
 /// - Parameters:

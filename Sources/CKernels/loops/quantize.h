@@ -124,9 +124,13 @@ static bool OP(quantize_panel_int8)(flare_float_type type, const void *rows, siz
   return finite;
 }
 
-/// Divisors of the largest magnitude that are tried as scales, each with both signs: the stored
-/// range −8…7 is not symmetric, and clipping the extreme often serves the other 31 elements.
-static const float int4_divisors[] = {8.0f, 8.4f, 7.7f, 7.4f, 7.1f, 6.8f, 8.8f, 9.3f, 10.0f};
+/// Divisors of the largest magnitude that are tried as scales.
+///
+/// Both signs, since the stored range −8…7 is not symmetric; some beyond 8, since clipping the
+/// extreme often serves the other 31 elements. Picked one by one from 220, each time the one that
+/// lowers the error of normal weights most: together they leave 0.1 % more than all 220 do.
+static const float int4_divisors[] = {-7.8f, 8.2f,  -8.5f, 7.2f, 8.7f, 7.8f,
+                                      -8.2f, -8.8f, 6.8f,  8.4f, 6.2f, 9.0f};
 
 /// The scale of each row that leaves the least squared error.
 ///
@@ -136,11 +140,10 @@ static void OP(search_int4_scales)(panel_group x, panel_lanes scales) {
   panel_lanes largest, best = {0};
   largest_magnitudes(x, largest);
   for (size_t r = 0; r < FLARE_PANEL_ROWS; r++) scales[r] = largest[r] / 8;
-  for (size_t d = 0; d < 2 * sizeof int4_divisors / sizeof int4_divisors[0]; d++) {
-    float divisor = d % 2 == 0 ? -int4_divisors[d / 2] : int4_divisors[d / 2];
+  for (size_t d = 0; d < sizeof int4_divisors / sizeof int4_divisors[0]; d++) {
     panel_lanes inverse, xq = {0}, qq = {0};
     for (size_t r = 0; r < FLARE_PANEL_ROWS; r++)
-      inverse[r] = largest[r] > 1e-30f ? divisor / largest[r] : 0;
+      inverse[r] = largest[r] > 1e-30f ? int4_divisors[d] / largest[r] : 0;
     for (size_t c = 0; c < FLARE_GROUP_SIZE; c++) {
       for (size_t r = 0; r < FLARE_PANEL_ROWS; r++) {
         float quant = clamped_quant(x[c][r], inverse[r], -8, 7);
