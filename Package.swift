@@ -80,7 +80,7 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["Files", "JSON", "Tensors", system],
       path: "Tests/TestSupport"),
-    .testTarget(name: "JSONTests", dependencies: ["JSON", collections]),
+    .testTarget(name: "JSONTests", dependencies: ["JSON"]),
     .testTarget(name: "FilesTests", dependencies: ["Files", "TestSupport", system]),
     .testTarget(name: "KernelsTests", dependencies: ["Kernels", "Tensors", "TestSupport"]),
     .testTarget(
@@ -90,10 +90,12 @@ let package = Package(
       name: "WeightFilesTests",
       dependencies: ["Files", "JSON", "Tensors", "TestSupport", "WeightFiles", system]),
     .testTarget(
-      name: "TokenizersTests", dependencies: ["JSON", "TestSupport", "Tokenizers", system]),
+      name: "TokenizersTests", dependencies: ["Files", "JSON", "TestSupport", "Tokenizers", system]),
     .testTarget(
       name: "AdaptersTests",
-      dependencies: ["Adapters", "JSON", "Kernels", "Tensors", "TestSupport", "WeightFiles", system]),
+      dependencies: [
+        "Adapters", "JSON", "Kernels", "Tensors", "TestSupport", "WeightFiles", system,
+      ]),
     .testTarget(
       name: "ModelsTests",
       dependencies: [
@@ -107,7 +109,7 @@ let package = Package(
         "Tensors", "TestSupport", "WeightFiles", system,
       ]),
     .testTarget(
-      name: "CommandTests", dependencies: ["AskWithSource", "FlareCommand", "TestSupport", system]),
+      name: "CommandTests", dependencies: ["AskWithSource", "Files", "FlareCommand", "TestSupport", system]),
     .testTarget(
       name: "BundlesTests",
       dependencies: ["Bundles", "Files", "JSON", "Tensors", "TestSupport", "WeightFiles", system]),

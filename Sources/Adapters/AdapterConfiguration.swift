@@ -1,6 +1,5 @@
 import Files
 import JSON
-import OrderedCollections
 import SystemPackage
 
 /// What `adapter_config.json` says, PEFT's layout with FLARE's `fuse_config`.

@@ -77,7 +77,7 @@ struct ResidueConfiguration {
     }
     return [
       "peft_type": .string(Self.typeName), "version": 1, "name": .string(name),
-      "modules": .object(OrderedDictionary(uniqueKeysWithValues: entries)),
+      "modules": .object(JSONObject(entries)),
     ]
   }
 }

@@ -1,6 +1,5 @@
 import Files
 import JSON
-import OrderedCollections
 package import SystemPackage
 import Tensors
 

@@ -1,11 +1,10 @@
 import JSON
-import OrderedCollections
 import Tensors
 
 extension BundleManifest {
   /// The text of `manifest.json`.
   public var text: String {
-    var document: OrderedDictionary<String, JSONValue> = [
+    var document: JSONObject = [
       "format": .string(Self.formatName),
       "version": .string(version.description),
       "architecture": .string(architecture),
@@ -26,8 +25,8 @@ extension BundleManifest {
     if provenance != .null { document["provenance"] = provenance }
     if let license { document["license"] = .string(license) }
     document["packed_tensors"] = .object(
-      OrderedDictionary(
-        uniqueKeysWithValues: packedTensors.map { info in
+      JSONObject(
+        packedTensors.map { info in
           let shape = info.shape.extents.map { JSONValue.integer($0) }
           return (info.name, ["type": .string(info.elementType.rawValue), "shape": .array(shape)])
         }))
@@ -44,7 +43,7 @@ extension BundleManifest.File {
 
 extension BundleManifest.Adapter {
   fileprivate var json: JSONValue {
-    var document: OrderedDictionary<String, JSONValue> = [
+    var document: JSONObject = [
       "name": .string(name), "kind": .string(kind),
     ]
     if let path { document["path"] = .string(path) }

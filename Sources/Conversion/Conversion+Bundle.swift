@@ -35,7 +35,8 @@ extension Conversion {
 
   /// Writes the bundle to a hidden folder beside the destination, then packs it into one file.
   func writeBundleFile(_ progress: ByteProgress?) throws {
-    let staging = try NewDirectory(request.destination.staging)
+    // Never committed: a place beside the destination that cleans up after itself.
+    let staging = try NewDirectory(request.destination, mayReplace: request.mayReplace)
     let bundle = staging.temporaryPath.appending("bundle")
     try writeBundle(to: bundle, progress)
     try Bundle.pack(bundle, to: request.destination, mayReplace: request.mayReplace)
@@ -58,12 +59,5 @@ extension Conversion {
       try BundleManifest.File(hashing: path, as: path.lastComponent?.string ?? "")
     }
     return BundleManifest.Base(name: request.model.name, files: files)
-  }
-}
-
-extension FilePath {
-  /// A name beside this one for what is made on the way to it.
-  fileprivate var staging: FilePath {
-    removingLastComponent().appending(".\(lastComponent?.string ?? "model").staging")
   }
 }

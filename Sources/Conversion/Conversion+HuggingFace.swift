@@ -2,7 +2,6 @@ import Adapters
 import Files
 import JSON
 import Models
-import OrderedCollections
 import SystemPackage
 import Tensors
 import WeightFiles

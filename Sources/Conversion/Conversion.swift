@@ -31,15 +31,16 @@ public struct Conversion: Sendable {
     mergePlan = MergePlan(model.adapters, isSourceFree: request.isSourceFree)
     let merged = MergedTensors(
       request.model.tensors, mergePlan, elementType: request.elementType, with: kernels)
-    tensors = try request.quantization.map { scheme in
-      if let info = request.model.tensors.tensorInfos.first(where: { $0.elementType.isGrouped }) {
-        throw ConversionError(
-          .badInput,
-          "\(request.model.path): '\(info.name)' is \(info.elementType) already; quantizing again "
-            + "would lose more. Start from the unquantized model")
-      }
-      return QuantizedTensors(merged, scheme: scheme, with: kernels)
-    } ?? merged
+    tensors =
+      try request.quantization.map { scheme in
+        if let info = request.model.tensors.tensorInfos.first(where: { $0.elementType.isGrouped }) {
+          throw ConversionError(
+            .badInput,
+            "\(request.model.path): '\(info.name)' is \(info.elementType) already; quantizing again "
+              + "would lose more. Start from the unquantized model")
+        }
+        return QuantizedTensors(merged, scheme: scheme, with: kernels)
+      } ?? merged
     try checkForm()
   }
 
@@ -52,12 +53,12 @@ public struct Conversion: Sendable {
           + "the columns of every matrix would have to be a multiple of 32")
     }
     guard request.form == .huggingFace, let info = quantized else { return }
+    let remedy =
+      request.quantization == nil ? "pass --dtype to write float" : "leave out --quantize"
     throw ConversionError(
       .usage,
       "a Hugging Face directory cannot hold '\(info.name)' as \(info.elementType). "
-        + request.quantization == nil
-          ? "Write a bundle, or pass --dtype to write float weights"
-          : "Write a bundle, or leave out --quantize")
+        + "Write a bundle, or \(remedy)")
   }
 
   /// The size of the weights that will be written, in bytes.

@@ -5,7 +5,6 @@ import Files
 import JSON
 import Kernels
 import Models
-import OrderedCollections
 import SystemPackage
 import Tensors
 
@@ -122,7 +121,7 @@ private struct Description {
   var text: String { "\(title)\n\n" + fieldsText(fields) + tensorTable }
 
   var json: JSONValue {
-    .object(OrderedDictionary(uniqueKeysWithValues: [("path", .string(title))] + jsonFields))
+    .object(JSONObject([("path", .string(title))] + jsonFields))
   }
 }
 

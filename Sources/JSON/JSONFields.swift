@@ -1,5 +1,3 @@
-public import OrderedCollections
-
 /// A member of a JSON object that is missing or has the wrong type, in words.
 public struct JSONFieldError: Error, Hashable, CustomStringConvertible {
   public let description: String
@@ -13,7 +11,7 @@ public struct JSONFieldError: Error, Hashable, CustomStringConvertible {
 /// "abc", expected an integer`.
 public struct JSONFields: Sendable {
   public let subject: String
-  public let members: OrderedDictionary<String, JSONValue>
+  public let members: JSONObject
 
   /// - Throws: `JSONFieldError` when `value` is not an object.
   public init(_ value: JSONValue, subject: String) throws(JSONFieldError) {

@@ -1,5 +1,3 @@
-import OrderedCollections
-
 /// A defect in JSON text and where it is.
 public struct JSONError: Error, Hashable, CustomStringConvertible {
   /// Bytes from the start of the text.
@@ -63,7 +61,7 @@ extension JSONParser {
 
   private mutating func parseObject(depth: Int) throws(JSONError) -> JSONValue {
     position += 1
-    var members: OrderedDictionary<String, JSONValue> = [:]
+    var members = JSONObject()
     skipWhitespace()
     if take(UInt8(ascii: "}")) { return .object(members) }
     while true {

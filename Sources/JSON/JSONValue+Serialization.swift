@@ -1,5 +1,3 @@
-import OrderedCollections
-
 extension JSONValue {
   /// The value as JSON text; the same value always gives the same bytes.
   ///
@@ -25,7 +23,7 @@ extension JSONValue {
         element.write(to: &text, indentation: inner)
       }
     case .object(let members):
-      Self.writeList(members.elements, between: "{", "}", to: &text, indentation) {
+      Self.writeList(members, between: "{", "}", to: &text, indentation) {
         member, text, inner in
         Self.writeQuoted(member.key, to: &text)
         text += inner == nil ? ":" : ": "

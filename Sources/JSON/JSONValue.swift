@@ -1,5 +1,3 @@
-public import OrderedCollections
-
 /// A JSON document that keeps what file formats rely on: the order of keys and exact integers.
 ///
 /// Adapter configurations give `rank_pattern` a first-match-wins meaning, so key order is data;
@@ -13,7 +11,7 @@ public enum JSONValue: Sendable, Hashable {
   case number(Double)
   case string(String)
   case array([JSONValue])
-  case object(OrderedDictionary<String, JSONValue>)
+  case object(JSONObject)
 }
 
 extension JSONValue {
@@ -30,7 +28,7 @@ extension JSONValue {
     if case .array(let value) = self { value } else { nil }
   }
 
-  public var object: OrderedDictionary<String, JSONValue>? {
+  public var object: JSONObject? {
     if case .object(let value) = self { value } else { nil }
   }
 
@@ -85,6 +83,6 @@ extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral,
   public init(nilLiteral: ()) { self = .null }
 
   public init(dictionaryLiteral elements: (String, JSONValue)...) {
-    self = .object(OrderedDictionary(elements, uniquingKeysWith: { _, last in last }))
+    self = .object(JSONObject(elements))
   }
 }

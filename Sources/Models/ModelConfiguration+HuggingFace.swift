@@ -1,6 +1,5 @@
 public import JSON
 import Kernels
-import OrderedCollections
 
 extension ModelConfiguration {
   /// Reads `config.json` in the forms that transformers 4 and 5 write.

@@ -1,5 +1,4 @@
 import JSON
-import OrderedCollections
 
 #if canImport(Glibc)
   import Glibc

@@ -1,5 +1,4 @@
 import JSON
-import OrderedCollections
 
 extension BytePairModel {
   /// Reads `model`, checking that every id is used once and every merge makes a known token.

@@ -1,5 +1,4 @@
 import JSON
-import OrderedCollections
 
 /// One object of `tokenizer.json`, read with errors that say where it stands.
 ///

@@ -30,7 +30,7 @@ struct AdapterFiles {
   ])
 
   func write(into directory: FilePath) throws {
-    let json = JSONValue.object(.init(uniqueKeysWithValues: configuration.sorted { $0.key < $1.key }))
+    let json = JSONValue.object(JSONObject(configuration.map { ($0.key, $0.value) }))
     try directory.appending("adapter_config.json").overwrite(json.serialized())
     let table = TensorTable(tensors)
     try SafetensorsPlan(table.tensorInfos).write(

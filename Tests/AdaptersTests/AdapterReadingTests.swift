@@ -1,7 +1,7 @@
 import Adapters
 import JSON
-import TestSupport
 import Tensors
+import TestSupport
 import Testing
 
 struct AdapterReadingTests {
@@ -43,8 +43,8 @@ struct AdapterReadingTests {
     #expect(error?.detail.contains("no q_proj or v_proj is adapted") == true)
   }
 
-  @Test(arguments: [
-    ("use_dora", true as JSONValue, "'use_dora' is true and is not supported"),
+  static let refused: [(String, JSONValue, String)] = [
+    ("use_dora", true, "'use_dora' is true and is not supported"),
     ("peft_type", "IA3", "'peft_type' is \"IA3\", expected \"LORA\""),
     ("modules_to_save", ["lm_head"], "'modules_to_save' is [\"lm_head\"] and is not supported"),
     ("bias", "all", "'bias' is \"all\" and is not supported"),
@@ -56,7 +56,9 @@ struct AdapterReadingTests {
     ("lora_alpha", 0, "expected both non-zero"),
     ("rank_pattern", ["(": 2], "\"(\", which is no regular expression"),
     ("fuse_config", ["fusion_fn": "matmul"], "'fusion_fn' is \"matmul\""),
-  ])
+  ]
+
+  @Test(arguments: refused)
   func `an option that would change numbers is refused by name`(
     key: String, value: JSONValue, message: String
   ) throws {
@@ -84,13 +86,18 @@ struct AdapterReadingTests {
       "is neither lora_A nor lora_B",
       [a, b, ("\(AdapterFiles.prefix).lora_magnitude_vector", Tensor([1], shape: [1]))]
     ),
-    ("lora_A of '\(AdapterFiles.module)' is [2, 4] and lora_B is [4, 3]",
-      [a, (b.0, Tensor(Array(repeating: 1, count: 12), shape: [4, 3]))]),
+    (
+      "lora_A of '\(AdapterFiles.module)' is [2, 4] and lora_B is [4, 3]",
+      [a, (b.0, Tensor(Array(repeating: 1, count: 12), shape: [4, 3]))]
+    ),
     ("holds nan at element 1", [(a.0, Tensor([1, .nan, 0, 0, 0, 0, 0, 0], shape: [2, 4])), b]),
     ("every update is zero", [a, (b.0, Tensor(Array(repeating: 0, count: 12), shape: [6, 2]))]),
     (
       "holds tensors of several adapters ('', 'x')",
-      [a, b, ("\(AdapterFiles.prefix)2.lora_A.x.weight", a.1), ("\(AdapterFiles.prefix)2.lora_B.x.weight", b.1)]
+      [
+        a, b, ("\(AdapterFiles.prefix)2.lora_A.x.weight", a.1),
+        ("\(AdapterFiles.prefix)2.lora_B.x.weight", b.1),
+      ]
     ),
     (
       "has type I32",

@@ -1,4 +1,5 @@
 import Adapters
+import JSON
 import Tensors
 import TestSupport
 import Testing

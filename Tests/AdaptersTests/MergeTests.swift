@@ -1,4 +1,5 @@
 import Adapters
+import JSON
 import Kernels
 import SystemPackage
 import Tensors
@@ -20,10 +21,10 @@ struct MergeTests {
   @Test func `a merged weight is the base plus the scaled product, by hand`() throws {
     let merged = MergedTensors(
       AdapterFiles.base, try plan(AdapterFiles()), with: try Kernels(threadCount: 1))
-    // Row 0 of B is [1, 0], so its delta is 2 · [1, 2, 3, 4]; row 2 is [1, 1].
+    // Row 0 of B is [1, 0], so its delta is 2 · [1, 2, 3, 4]; row 2 is [1, 1], so 2 · [6, 8, 10, 12].
     let weight = try merged.tensor(named: Self.weightName).floatArray
-    #expect(Array(weight[0..<4]) == [0 + 2, 1 + 4, 2 + 6, 3 + 8])
-    #expect(Array(weight[8..<12]) == [8 + 12, 9 + 16, 10 + 20, 11 + 24])
+    #expect(Array(weight[0..<4]) == [2, 5, 8, 11])
+    #expect(Array(weight[8..<12]) == [20, 25, 30, 35])
   }
 
   @Test func `the weight of an adapter scales its delta`() throws {
@@ -108,7 +109,8 @@ struct UpdateTermTests {
       scaling: 1, fusion: fusion, isInWeights: isInWeights, actsOnSource: actsOnSource)
   }
 
-  @Test func `an unmerged plain update acts on the target, and on the source if it precedes FLARE`() {
+  @Test func `an unmerged plain update acts on the target, and on the source if it precedes FLARE`()
+  {
     let task = update(fusion: nil, isInWeights: false, actsOnSource: true)
     #expect(task.term(in: .target) == .delta(sign: 1))
     #expect(task.term(in: .source) == .delta(sign: 1))

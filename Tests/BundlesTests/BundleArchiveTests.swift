@@ -3,6 +3,7 @@ import SystemPackage
 import Tensors
 import TestSupport
 import Testing
+
 @testable import Bundles
 
 struct BundleArchiveTests {

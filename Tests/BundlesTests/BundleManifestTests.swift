@@ -2,6 +2,7 @@ import SystemPackage
 import Tensors
 import TestSupport
 import Testing
+
 @testable import Bundles
 
 struct BundleManifestTests {

@@ -2,6 +2,7 @@ import Files
 import SystemPackage
 import TestSupport
 import Testing
+
 @testable import Bundles
 
 /// One archive for each way in which a single file can try to do what it must not.

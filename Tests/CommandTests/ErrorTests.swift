@@ -47,7 +47,7 @@ struct ErrorTests {
       label: "an adapter for another model",
       arguments: ["merge", llama, "--adapter", "\(gemma)/lora", "-o", "out"], exitCode: 65,
       message:
-        "flare: \(gemma)/lora: adapts 'model.layers.3.self_attn.q_proj', which the base does not "
+        "flare: \(gemma)/lora: adapts 'model.layers.3.mlp.down_proj', which the base does not "
         + "have. The adapter was made for another model\n"),
     Case(
       label: "two FLARE adapters",
@@ -68,7 +68,7 @@ struct ErrorTests {
     Case(
       label: "an unpacked bundle that is none", arguments: ["pack", llama, "-o", "out"],
       exitCode: 65,
-      message: "flare: \(llama): has no 'manifest.json', so it is no bundle\n"),
+      message: "flare: \(llama): holds no 'manifest.json' and so is no bundle\n"),
   ]
 
   @Test(arguments: cases)

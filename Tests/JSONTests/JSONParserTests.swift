@@ -1,5 +1,4 @@
 import JSON
-import OrderedCollections
 import Testing
 
 struct JSONParserTests {
@@ -7,6 +6,12 @@ struct JSONParserTests {
     let value = try JSONValue(parsing: #"{"z": 1, "a": [true, null], "m": {}}"#)
     #expect(value.object.map { Array($0.keys) } == ["z", "a", "m"])
     #expect(value == ["z": 1, "a": [true, nil], "m": [:]])
+  }
+
+  @Test func `keys that differ in bytes only are two keys`() throws {
+    let value = try JSONValue(parsing: "{\"\u{E9}\": 1, \"e\u{301}\": 2}")
+    #expect(value["\u{E9}"] == 1)
+    #expect(value["e\u{301}"] == 2)
   }
 
   @Test func `integers of 64 bits stay exact and larger ones become numbers`() throws {

@@ -1,6 +1,7 @@
 import Adapters
 import Kernels
 import Models
+import Tensors
 import TestSupport
 import Testing
 

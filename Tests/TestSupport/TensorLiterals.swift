@@ -1,18 +1,6 @@
 public import Tensors
 
 extension Tensor {
-  /// A float32 tensor with these elements, row after row.
-  ///
-  /// - Precondition: there are as many values as `shape` has elements.
-  public init(_ values: [Float], shape: Shape) {
-    precondition(values.count == shape.elementCount, "Value count does not fit shape")
-    self.init(shape: shape, elementType: .float32) { bytes in
-      for (index, value) in values.enumerated() {
-        bytes.storeBytes(of: value, toByteOffset: 4 * index, as: Float.self)
-      }
-    }
-  }
-
   /// A tensor of any type with these bytes.
   ///
   /// - Precondition: `shape` needs as many bytes.
@@ -31,15 +19,10 @@ extension Tensor {
     return bytes.indices.map { bytes[$0] }
   }
 
-  /// The elements of a float32 tensor.
-  ///
-  /// - Precondition: the element type is float32.
+  /// The elements of a float32 tensor as an array.
   public var floatArray: [Float] {
-    precondition(elementType == .float32, "Element type is not float32")
-    let bytes = self.byteArray
-    return stride(from: 0, to: bytes.count, by: 4).map { start in
-      Float(bitPattern: (0..<4).reduce(0) { $0 | UInt32(bytes[start + $1]) << (8 * $1) })
-    }
+    let elements = floatElements
+    return elements.indices.map { elements[$0] }
   }
 }
 
@@ -49,10 +32,14 @@ public struct TensorTable: TensorSource {
   private let tensors: [String: Tensor]
 
   public init(_ tensors: KeyValuePairs<String, Tensor>) {
-    tensorInfos = tensors.map {
-      TensorInfo(name: $0.key, shape: $0.value.shape, elementType: $0.value.elementType)
+    self.init(tensors.map { ($0.key, $0.value) })
+  }
+
+  public init(_ tensors: [(String, Tensor)]) {
+    tensorInfos = tensors.map { name, tensor in
+      TensorInfo(name: name, shape: tensor.shape, elementType: tensor.elementType)
     }
-    self.tensors = Dictionary(uniqueKeysWithValues: tensors.map { ($0.key, $0.value) })
+    self.tensors = Dictionary(uniqueKeysWithValues: tensors)
   }
 
   public func info(named name: String) -> TensorInfo? { tensorInfos.first { $0.name == name } }

@@ -2,6 +2,7 @@ import SystemPackage
 import Tensors
 import TestSupport
 import Testing
+
 @testable import WeightFiles
 
 /// Files that the reference implementation wrote, and legal files that it never writes.

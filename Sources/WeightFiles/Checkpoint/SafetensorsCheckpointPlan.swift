@@ -1,6 +1,5 @@
 public import Files
 import JSON
-import OrderedCollections
 public import SystemPackage
 public import Tensors
 
@@ -63,7 +62,7 @@ public struct SafetensorsCheckpointPlan: Sendable {
         "total_parameters": .integer(tensors.reduce(0) { $0 + $1.1.shape.elementCount }),
         "total_size": .integer(tensors.reduce(0) { $0 + $1.1.byteCount }),
       ],
-      "weight_map": .object(OrderedDictionary(uniqueKeysWithValues: weightMap)),
+      "weight_map": .object(JSONObject(weightMap)),
     ]
     return document.serialized(isIndented: true) + "\n"
   }

@@ -1,5 +1,4 @@
 import JSON
-import OrderedCollections
 public import Tensors
 
 /// A safetensors file before it is written: which tensors in which order, and every byte but theirs.
@@ -25,11 +24,11 @@ public struct SafetensorsPlan: Sendable {
     self.tensors = tensors.sorted {
       ($1.elementType.alignment, $0.name) < ($0.elementType.alignment, $1.name)
     }
-    var header: OrderedDictionary<String, JSONValue> = [:]
+    var header = JSONObject()
     if !metadata.isEmpty {
       let members = metadata.sorted { $0.key < $1.key }.map { ($0.key, JSONValue.string($0.value)) }
       header[SafetensorsHeader.metadataKey] = .object(
-        OrderedDictionary(uniqueKeysWithValues: members))
+        JSONObject(members))
     }
     var end = 0
     for info in self.tensors {

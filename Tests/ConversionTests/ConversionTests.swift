@@ -1,0 +1,137 @@
+import Adapters
+import Bundles
+import Conversion
+import Files
+import Kernels
+import Models
+import Quantization
+import SystemPackage
+import Tensors
+import TestSupport
+import Testing
+
+struct ConversionTests {
+  static let tokens = Array(0..<24)
+  static let source = Array(30..<48)
+
+  let kernels: Kernels
+  init() throws { kernels = try Kernels(threadCount: 2) }
+
+  func request(
+    _ model: String = "llama", adapters: [String] = [], to destination: FilePath,
+    form: ConversionRequest.Form, quantization: QuantizationScheme? = nil,
+    elementType: ElementType? = nil, isSourceFree: Bool = false
+  ) throws -> ConversionRequest {
+    let path = Vectors.path("models/\(model)")
+    return ConversionRequest(
+      model: try ModelFiles(path),
+      adapters: try adapters.map {
+        AdapterStack.Member(try Adapter(path.appending($0), with: kernels))
+      },
+      destination: destination, form: form, quantization: quantization, elementType: elementType,
+      isSourceFree: isSourceFree)
+  }
+
+  func run(_ request: ConversionRequest) throws {
+    let conversion = try Conversion(request, with: kernels)
+    try conversion.check()
+    try conversion.run()
+  }
+
+  func logits(_ path: FilePath, source: [Int]? = nil) throws -> [Float] {
+    let logits = try LanguageModel(path, with: kernels).logits(of: Self.tokens, source: source)
+    return logits.elements.indices.map { logits.elements[$0] }
+  }
+
+  @Test(arguments: ["llama", "gemma2"])
+  func `a bundle and its single file give the logits of the checkpoint, bit for bit`(
+    model: String
+  ) throws {
+    try withTemporaryDirectory { directory in
+      let bundle = directory.appending("model")
+      let file = directory.appending("model.flare")
+      try run(request(model, to: bundle, form: .bundle))
+      try run(request(model, to: file, form: .bundleFile))
+      let expected = try logits(Vectors.path("models/\(model)"))
+      #expect(try logits(bundle) == expected)
+      #expect(try logits(file) == expected)
+      #expect(try directory.entryNames == ["model", "model.flare"])
+    }
+  }
+
+  @Test func `the same conversion gives the same bytes`() throws {
+    try withTemporaryDirectory { directory in
+      let files = ["a.flare", "b.flare"].map { directory.appending($0) }
+      for file in files {
+        try run(
+          request(
+            adapters: ["lora", "flare-add_relu"], to: file, form: .bundleFile, quantization: .int4))
+      }
+      #expect(try files[0].readBytes() == files[1].readBytes())
+    }
+  }
+
+  @Test func `a merged checkpoint and a bundle of it answer as the merged model`() throws {
+    try withTemporaryDirectory { directory in
+      let merged = directory.appending("merged")
+      let bundle = directory.appending("bundle")
+      let direct = directory.appending("direct")
+      let adapters = ["lora", "flare-add_relu"]
+      try run(request(adapters: adapters, to: merged, form: .huggingFace))
+      try run(request(adapters: adapters, to: direct, form: .bundle))
+      try run(
+        ConversionRequest(model: try ModelFiles(merged), destination: bundle, form: .bundle))
+      let expected = try logits(merged, source: Self.source)
+      #expect(try logits(bundle, source: Self.source) == expected)
+      #expect(try logits(direct, source: Self.source) == expected)
+      #expect(try logits(merged) != expected, "the source changes the output")
+    }
+  }
+
+  @Test func `a source-free merge leaves no adapter behind`() throws {
+    try withTemporaryDirectory { directory in
+      let merged = directory.appending("merged")
+      try run(
+        request(
+          adapters: ["flare-add_relu"], to: merged, form: .huggingFace, isSourceFree: true))
+      #expect(!merged.appending("adapters").exists)
+      #expect(throws: ModelError.self) { try logits(merged, source: Self.source) }
+    }
+  }
+
+  @Test func `a merge to another type says so in its configuration`() throws {
+    try withTemporaryDirectory { directory in
+      let merged = directory.appending("merged")
+      try run(
+        request(
+          "gemma2", adapters: ["lora"], to: merged, form: .huggingFace, elementType: .float32))
+      #expect(try merged.appending("config.json").readText().contains("\"dtype\": \"float32\""))
+      #expect(try ModelFiles(merged).tensors.tensorInfos.allSatisfy { $0.elementType == .float32 })
+    }
+  }
+
+  @Test func `quantized weights are not quantized again`() throws {
+    try withTemporaryDirectory { directory in
+      let bundle = directory.appending("bundle")
+      try run(request(to: bundle, form: .bundle, quantization: .int8))
+      let again = ConversionRequest(
+        model: try ModelFiles(bundle), destination: directory.appending("again"), form: .bundle,
+        quantization: .int4)
+      let error = #expect(throws: ConversionError.self) { try Conversion(again, with: kernels) }
+      #expect(error?.description.contains("quantizing again would lose more") == true)
+    }
+  }
+
+  @Test func `an adapter does not merge into quantized weights`() throws {
+    try withTemporaryDirectory { directory in
+      let bundle = directory.appending("bundle")
+      try run(request(to: bundle, form: .bundle, quantization: .int8))
+      let lora = try Adapter(Vectors.path("models/llama/lora"), with: kernels)
+      let merge = ConversionRequest(
+        model: try ModelFiles(bundle), adapters: [AdapterStack.Member(lora)],
+        destination: directory.appending("merged"), form: .bundle)
+      #expect(throws: TensorSourceError.self) { try run(merge) }
+      #expect(try directory.entryNames == ["bundle"])
+    }
+  }
+}

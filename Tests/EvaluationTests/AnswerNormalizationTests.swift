@@ -1,0 +1,16 @@
+import Evaluation
+import Testing
+
+struct AnswerNormalizationTests {
+  @Test(arguments: [
+    ("The  Red-Car!", "redcar"),
+    ("a cat, an owl and the dog.", "cat owl and dog"),
+    ("  Gajah\n", "gajah"),
+    ("another", "another"),
+    ("“Café”", "“café”"),
+    ("", ""),
+  ])
+  func `answers are compared as SQuAD does`(text: String, expected: String) {
+    #expect(normalizedAnswer(text) == expected)
+  }
+}
