@@ -23,7 +23,7 @@ public final class NewDirectory {
   ///   it holds.
   /// - Throws: `FileError` when something is there, or the parent folder cannot be written.
   public init(_ path: FilePath, mayReplace: Bool = false) throws(FileError) {
-    guard mayReplace || !path.exists else { throw FileError(.exists, path) }
+    guard mayReplace || !path.isOccupied else { throw FileError(.exists, path) }
     self.path = path
     self.mayReplace = mayReplace
     temporaryPath = path.temporarySibling
@@ -48,7 +48,7 @@ public final class NewDirectory {
     syncDirectory(temporaryPath)
     // A directory that is not empty cannot be renamed over: the old one steps aside first, so that
     // a crash between the two renames loses neither.
-    let displaced = mayReplace && path.exists ? path.temporarySibling : nil
+    let displaced = mayReplace && path.isOccupied ? path.temporarySibling : nil
     if let displaced { try move(path, to: displaced) }
     do {
       try move(temporaryPath, to: path)

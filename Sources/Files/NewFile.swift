@@ -22,7 +22,7 @@ public final class NewFile {
   /// - Parameter mayReplace: whether a file that is already there may be replaced.
   /// - Throws: `FileError` when something is there, or the folder cannot be written.
   public init(_ path: FilePath, mayReplace: Bool = false) throws(FileError) {
-    guard mayReplace ? !path.isDirectory : !path.exists else { throw FileError(.exists, path) }
+    guard mayReplace ? !path.isDirectory : !path.isOccupied else { throw FileError(.exists, path) }
     self.path = path
     temporaryPath = path.temporarySibling
     do {
@@ -88,7 +88,8 @@ public final class NewFile {
 extension FilePath {
   /// A name beside this one that no other run of any process uses at the same time.
   var temporarySibling: FilePath {
-    let name = lastComponent?.string ?? "output"
+    // Cut, because a name of the greatest length could not be made longer.
+    let name = String((lastComponent?.string ?? "output").unicodeScalars.prefix(40))
     let suffix = String(UInt64.random(in: 0...UInt64.max), radix: 36)
     return sibling(named: ".\(name).partial-\(suffix)")
   }
