@@ -23,9 +23,9 @@ extension Bundle {
     var writer = try TarWriter(
       [BundleManifest.fileName] + manifest.files.map(\.path), of: directory, to: output,
       workerCount: workerCount)
-    _ = try writer.append(BundleManifest.fileName, progress: progress)
+    _ = try writer.appendNext(progress: progress)
     for file in manifest.files {
-      let written = try writer.append(file.path, progress: progress)
+      let written = try writer.appendNext(progress: progress)
       try file.check(written, at: directory.pushing(FilePath(file.path)))
     }
     try writer.finish()

@@ -105,6 +105,9 @@ struct BundleManifestTests {
       #""files":[],"packed_tensors":{"w":{"type":"int4","shape":[2,31]}}"#,
       "'packed_tensors': 'w': int4 cannot have shape [2, 31]")
     expectRefusal(
+      #""files":[],"packed_tensors":{"w":null}"#,
+      "'packed_tensors': 'w' is null, expected an object")
+    expectRefusal(
       #""files":[],"packed_tensors":{"w":{"type":"F32","shape":[2,32]}}"#,
       "'packed_tensors': 'w': F32 cannot have shape [2, 32]")
     expectRefusal(
