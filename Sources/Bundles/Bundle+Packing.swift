@@ -45,7 +45,7 @@ extension Bundle {
   ) throws {
     let directory = try NewDirectory(destination, mayReplace: mayReplace)
     try BundleArchive(archive).extract(
-      into: directory.temporaryPath, isDurable: true, progress: progress)
+      isDurable: true, progress: progress, to: directory.newFile)
     try directory.commit()
   }
 }

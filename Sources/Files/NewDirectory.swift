@@ -42,6 +42,15 @@ public final class NewDirectory {
     try makeDirectories(name, in: temporaryPath, for: path)
   }
 
+  /// Starts a file inside, in a folder that is made when needed.
+  ///
+  /// Errors name the place that the file would have had after `commit`.
+  public func newFile(_ name: FilePath) throws(FileError) -> NewFile {
+    let folder = try makeSubdirectory(name.removingLastComponent())
+    let file = name.lastComponent.map { folder.appending($0) } ?? folder
+    return try NewFile(file, reportedAs: path.pushing(name), mayReplace: false)
+  }
+
   /// Puts the directory in its place.
   public func commit() throws(FileError) {
     precondition(isOpen, "Directory already committed")

@@ -49,6 +49,18 @@ struct NewDirectoryTests {
     }
   }
 
+  @Test func `an error about a file inside names its place after the commit`() throws {
+    try withTemporaryDirectory { parent in
+      let directory = try NewDirectory(parent.appending("out"))
+      let file = try directory.newFile("a/b")
+      try file.write("text")
+      try file.commit()
+      #expect(try directory.temporaryPath.appending("a").appending("b").readText() == "text")
+      let error = #expect(throws: FileError.self) { try directory.newFile("a/b") }
+      #expect(error?.code == .exists && error?.path == parent.pushing("out/a/b"))
+    }
+  }
+
   @Test func `a directory that another program fills meanwhile is kept`() throws {
     try withTemporaryDirectory { parent in
       let path = parent.appending("out")
