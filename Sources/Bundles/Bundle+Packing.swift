@@ -4,28 +4,30 @@ public import SystemPackage
 extension Bundle {
   /// Packs the bundle directory at `directory` into the single file `destination`.
   ///
-  /// Every byte is checked against the manifest on its way, so a damaged bundle is never shipped.
+  /// The bundle is opened first, and every byte is checked against the manifest on its way, so a
+  /// damaged bundle is never shipped.
   /// The same bundle always gives the same bytes, whatever `workerCount` is.
   ///
   /// - Parameters:
   ///   - mayReplace: whether a file that is already there may be replaced.
   ///   - workerCount: the threads that compress.
   ///   - progress: told of the bytes of the bundle as they are read.
-  /// - Throws: `BundleError` when the bundle is not what its manifest says, or `FileError`.
+  /// - Throws: `BundleError` or `WeightFileError` when the bundle is not what its manifest says, or
+  ///   `FileError`.
   public static func pack(
     _ directory: FilePath, to destination: FilePath, mayReplace: Bool = false,
     workerCount: Int = 1, progress: ByteProgress? = nil
   ) throws {
-    let manifest = try BundleManifest(inDirectory: directory)
-    for file in manifest.files { try file.checkSize(in: directory, of: directory) }
+    guard !directory.isRegularFile else { throw FileError(.notADirectory, directory) }
+    let manifest = try Bundle(directory).manifest
     try manifest.checkNothingElse(in: directory)
     let output = try NewFile(destination, mayReplace: mayReplace)
     var writer = try TarWriter(
       [BundleManifest.fileName] + manifest.files.map(\.path), of: directory, to: output,
       workerCount: workerCount)
-    _ = try writer.append(BundleManifest.fileName, progress: progress)
+    _ = try writer.appendNext(progress: progress)
     for file in manifest.files {
-      let written = try writer.append(file.path, progress: progress)
+      let written = try writer.appendNext(progress: progress)
       try file.check(written, at: directory.pushing(FilePath(file.path)))
     }
     try writer.finish()
@@ -45,7 +47,7 @@ extension Bundle {
   ) throws {
     let directory = try NewDirectory(destination, mayReplace: mayReplace)
     try BundleArchive(archive).extract(
-      into: directory.temporaryPath, isDurable: true, progress: progress)
+      isDurable: true, progress: progress, to: directory.newFile)
     try directory.commit()
   }
 }

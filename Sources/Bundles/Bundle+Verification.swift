@@ -7,15 +7,15 @@ extension Bundle {
   ///
   /// - Parameter progress: told of the bytes read.
   /// - Returns: the manifest.
-  /// - Throws: `BundleError` with the first file that differs and how, or `FileError`.
+  /// - Throws: `BundleError` with the first file that differs and how, `WeightFileError` or
+  ///   `FileError`.
   @discardableResult
   public static func verify(
     _ path: FilePath, progress: ByteProgress? = nil
   ) throws -> BundleManifest {
     if path.isRegularFile { return try BundleArchive(path).verify(progress: progress) }
-    let manifest = try BundleManifest(inDirectory: path)
+    let manifest = try Bundle(path).manifest
     for file in manifest.files {
-      try file.checkSize(in: path, of: path)
       let source = path.pushing(FilePath(file.path))
       try file.check(File(hashing: source, as: file.path, progress: progress), at: source)
     }

@@ -31,7 +31,7 @@ public struct Bundle: Sendable {
     if path.isRegularFile {
       let temporary = try TemporaryDirectory()
       try BundleArchive(path).extract(
-        into: temporary.path, isDurable: false, progress: progress)
+        isDurable: false, progress: progress, to: temporary.newFile)
       temporaryDirectory = temporary
       directory = temporary.path
     } else {

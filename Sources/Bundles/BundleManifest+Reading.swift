@@ -93,7 +93,9 @@ extension BundleManifest {
     guard let table = try fields.fields("packed_tensors") else { return [] }
     var infos: [TensorInfo] = []
     for name in table.members.keys {
-      guard let entry = try table.fields(name) else { continue }
+      guard let entry = try table.fields(name) else {
+        throw JSONFieldError("\(table.subject): '\(name)' is null, expected an object")
+      }
       let extents = try entry.required("shape", as: [Int].self)
       let type = try entry.elementType("type")
       guard extents.allSatisfy({ $0 >= 0 }), type.isGrouped,

@@ -99,7 +99,7 @@ public struct BundleWriter: ~Copyable {
     var manifest = description
     manifest.files = files.sorted { $0.path < $1.path }
     manifest.packedTensors = packedTensors.sorted { $0.name < $1.name }
-    let file = try NewFile(directory.temporaryPath.appending(BundleManifest.fileName))
+    let file = try directory.newFile(FilePath(BundleManifest.fileName))
     try file.write(manifest.text)
     try file.commit()
     try directory.commit()
@@ -111,8 +111,6 @@ public struct BundleWriter: ~Copyable {
       BundleManifest.File.isPlain(path) && path != BundleManifest.fileName,
       "Not a path that a bundle can hold")
     precondition(!files.contains { $0.path == path }, "File already added")
-    let relative = FilePath(path)
-    let folder = try directory.makeSubdirectory(relative.removingLastComponent())
-    return try HashedFile(folder.appending(relative.lastComponent?.string ?? ""))
+    return HashedFile(try directory.newFile(FilePath(path)))
   }
 }

@@ -7,7 +7,7 @@ final class HashedFile: ByteSink {
   private let file: NewFile
   private var hash = RunningHash()
 
-  init(_ path: FilePath) throws(FileError) { file = try NewFile(path) }
+  init(_ file: NewFile) { self.file = file }
 
   func write(_ bytes: RawSpan) throws(FileError) {
     hash.update(bytes)

@@ -17,6 +17,9 @@ extension FilePath {
   /// The size of the file in bytes, or nil when there is none.
   public var fileByteCount: Int? { status.map { Int($0.size) } }
 
+  /// Whether the name is taken, even by a link that leads nowhere.
+  var isOccupied: Bool { (try? stat(followTargetSymlink: false)) != nil }
+
   private var status: Stat? { try? stat() }
 
   /// The names of the entries of this directory, sorted, without `.` and `..`.

@@ -62,12 +62,12 @@ public import SystemPackage
 
   /// Tells the kernel that a range of bytes will be read soon, so that it is fetched ahead.
   public func prefetch(_ range: Range<Int>) {
-    advise(range, POSIX_MADV_WILLNEED)
+    advise(range, MADV_WILLNEED)
   }
 
   /// Tells the kernel that a range of bytes is done with, so that its pages can be dropped.
   public func release(_ range: Range<Int>) {
-    advise(range, POSIX_MADV_DONTNEED)
+    advise(range, MADV_DONTNEED)
   }
 
   private func advise(_ range: Range<Int>, _ advice: Int32) {
@@ -76,6 +76,7 @@ public import SystemPackage
     let start = range.lowerBound / pageSize * pageSize
     guard start < range.upperBound else { return }
     let address = unsafe UnsafeMutableRawPointer(mutating: base + start)
-    _ = unsafe posix_madvise(address, range.upperBound - start, advice)
+    // Not `posix_madvise`, which on Linux takes MADV_DONTNEED and does nothing.
+    _ = unsafe madvise(address, range.upperBound - start, advice)
   }
 }

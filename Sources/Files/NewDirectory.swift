@@ -23,7 +23,7 @@ public final class NewDirectory {
   ///   it holds.
   /// - Throws: `FileError` when something is there, or the parent folder cannot be written.
   public init(_ path: FilePath, mayReplace: Bool = false) throws(FileError) {
-    guard mayReplace || !path.exists else { throw FileError(.exists, path) }
+    guard mayReplace || !path.isOccupied else { throw FileError(.exists, path) }
     self.path = path
     self.mayReplace = mayReplace
     temporaryPath = path.temporarySibling
@@ -42,13 +42,22 @@ public final class NewDirectory {
     try makeDirectories(name, in: temporaryPath, for: path)
   }
 
+  /// Starts a file inside, in a folder that is made when needed.
+  ///
+  /// Errors name the place that the file would have had after `commit`.
+  public func newFile(_ name: FilePath) throws(FileError) -> NewFile {
+    let folder = try makeSubdirectory(name.removingLastComponent())
+    let file = name.lastComponent.map { folder.appending($0) } ?? folder
+    return try NewFile(file, reportedAs: path.pushing(name), mayReplace: false)
+  }
+
   /// Puts the directory in its place.
   public func commit() throws(FileError) {
     precondition(isOpen, "Directory already committed")
     syncDirectory(temporaryPath)
     // A directory that is not empty cannot be renamed over: the old one steps aside first, so that
     // a crash between the two renames loses neither.
-    let displaced = mayReplace && path.exists ? path.temporarySibling : nil
+    let displaced = mayReplace && path.isOccupied ? path.temporarySibling : nil
     if let displaced { try move(path, to: displaced) }
     do {
       try move(temporaryPath, to: path)

@@ -13,6 +13,8 @@ public import SystemPackage
 /// `commit` removes its temporary sibling.
 public final class NewFile {
   public let path: FilePath
+  /// What errors call the file.
+  private let reportedPath: FilePath
   private let temporaryPath: FilePath
   private let descriptor: FileDescriptor
   private var isOpen = true
@@ -21,18 +23,26 @@ public final class NewFile {
   ///
   /// - Parameter mayReplace: whether a file that is already there may be replaced.
   /// - Throws: `FileError` when something is there, or the folder cannot be written.
-  public init(_ path: FilePath, mayReplace: Bool = false) throws(FileError) {
-    guard mayReplace ? !path.isDirectory : !path.exists else { throw FileError(.exists, path) }
+  public convenience init(_ path: FilePath, mayReplace: Bool = false) throws(FileError) {
+    try self.init(path, reportedAs: path, mayReplace: mayReplace)
+  }
+
+  /// Starts a file in a directory that has itself another name in the end.
+  init(_ path: FilePath, reportedAs reportedPath: FilePath, mayReplace: Bool) throws(FileError) {
+    guard mayReplace ? !path.isDirectory : !path.isOccupied else {
+      throw FileError(.exists, reportedPath)
+    }
     self.path = path
+    self.reportedPath = reportedPath
     temporaryPath = path.temporarySibling
     do {
       descriptor = try FileDescriptor.open(
         temporaryPath, .writeOnly, options: [.create, .exclusiveCreate, .closeOnExec],
         permissions: [.ownerReadWrite, .groupRead, .otherRead])
     } catch let error as Errno {
-      throw FileError(writing: path, error)
+      throw FileError(writing: reportedPath, error)
     } catch {
-      throw FileError(.cannotWrite, path, detail: "\(error)")
+      throw FileError(.cannotWrite, reportedPath, detail: "\(error)")
     }
     PendingOutputs.insert(temporaryPath)
   }
@@ -68,7 +78,7 @@ public final class NewFile {
     guard unsafe rename(temporaryPath.string, path.string) == 0 else {
       let error = Errno(rawValue: errno)
       removeTree(temporaryPath)
-      throw FileError(writing: path, error)
+      throw FileError(writing: reportedPath, error)
     }
     if isDurable { syncDirectory(path.removingLastComponent()) }
   }
@@ -78,9 +88,9 @@ public final class NewFile {
     do {
       try body()
     } catch let error as Errno {
-      throw FileError(writing: path, error)
+      throw FileError(writing: reportedPath, error)
     } catch {
-      throw FileError(.cannotWrite, path, detail: "\(error)")
+      throw FileError(.cannotWrite, reportedPath, detail: "\(error)")
     }
   }
 }
@@ -88,7 +98,8 @@ public final class NewFile {
 extension FilePath {
   /// A name beside this one that no other run of any process uses at the same time.
   var temporarySibling: FilePath {
-    let name = lastComponent?.string ?? "output"
+    // Cut, because a name of the greatest length could not be made longer.
+    let name = String((lastComponent?.string ?? "output").unicodeScalars.prefix(40))
     let suffix = String(UInt64.random(in: 0...UInt64.max), radix: 36)
     return sibling(named: ".\(name).partial-\(suffix)")
   }

@@ -25,6 +25,12 @@ public final class TemporaryDirectory: Sendable {
     PendingOutputs.insert(path)
   }
 
+  /// Starts a file inside, in a folder that is made when needed.
+  public func newFile(_ name: FilePath) throws(FileError) -> NewFile {
+    let folder = try makeDirectories(name.removingLastComponent(), in: path, for: path)
+    return try NewFile(name.lastComponent.map { folder.appending($0) } ?? folder)
+  }
+
   deinit {
     removeTree(path)
     PendingOutputs.remove(path)

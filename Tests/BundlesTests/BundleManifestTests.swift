@@ -41,6 +41,29 @@ struct BundleManifestTests {
     #expect(read.text == text)
   }
 
+  @Test func `no damage to a manifest brings the reader down`() {
+    var manifest = SampleBundle.description
+    manifest.packedTensors = [TensorInfo(name: "w", shape: [3, 32], elementType: .groupedInt8)]
+    manifest.files = [.init(path: "a/b", byteCount: 3, sha256: Self.digest)]
+    let text = Array(manifest.text.utf8)
+    var generator = SeededGenerator(seed: 11)
+    var refused = 0
+    for position in text.indices {
+      var damaged = text
+      damaged[position] = UInt8.random(in: 0x20...0x7E, using: &generator)
+      for bytes in [damaged, Array(text.prefix(position))] {
+        do {
+          _ = try BundleManifest(parsing: bytes.span, path: "manifest.json")
+        } catch {
+          #expect(error.description.hasPrefix("manifest.json: "))
+          refused += 1
+        }
+      }
+    }
+    // Every truncation, and every damage that hits structure; names may be anything.
+    #expect(refused > text.count + text.count / 4 && refused < 2 * text.count)
+  }
+
   @Test func `a newer major is refused and a newer minor with unknown fields is read`() throws {
     let error = #expect(throws: BundleError.self) {
       try read(#""files":[]"#, version: "2.0")
@@ -105,6 +128,9 @@ struct BundleManifestTests {
     expectRefusal(
       #""files":[],"packed_tensors":{"w":{"type":"int4","shape":[2,31]}}"#,
       "'packed_tensors': 'w': int4 cannot have shape [2, 31]")
+    expectRefusal(
+      #""files":[],"packed_tensors":{"w":null}"#,
+      "'packed_tensors': 'w' is null, expected an object")
     expectRefusal(
       #""files":[],"packed_tensors":{"w":{"type":"F32","shape":[2,32]}}"#,
       "'packed_tensors': 'w': F32 cannot have shape [2, 32]")

@@ -1,6 +1,12 @@
 import Files
 public import SystemPackage
 
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
 extension FilePath {
   /// All bytes of the file.
   public func readBytes() throws -> [UInt8] {
@@ -27,4 +33,14 @@ extension FilePath {
 
   /// Removes the file, or the directory with all it holds.
   public func removeItem() { removeTree(self) }
+
+  /// Makes a symbolic link here that leads to `target`, which need not exist.
+  public func makeSymbolicLink(to target: FilePath) throws {
+    guard unsafe symlink(target.string, string) == 0 else { throw Errno(rawValue: errno) }
+  }
+
+  /// Makes a named pipe here.
+  public func makePipe() throws {
+    guard unsafe mkfifo(string, 0o600) == 0 else { throw Errno(rawValue: errno) }
+  }
 }

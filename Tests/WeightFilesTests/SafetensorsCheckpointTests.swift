@@ -13,10 +13,22 @@ struct SafetensorsCheckpointTests {
     "model.d": Tensor([9], shape: [1]),
   ])
 
+  /// Writes the table at `path`, in place of what is there, and gives the size of the plan.
+  @discardableResult
+  private func write(
+    to path: FilePath, maximumShardByteCount: Int? = nil, progress: ByteProgress? = nil
+  ) throws -> Int {
+    let plan = SafetensorsCheckpointPlan(
+      Self.table.tensorInfos, maximumShardByteCount: maximumShardByteCount)
+    let directory = try NewDirectory(path, mayReplace: true)
+    try plan.write(Self.table, into: directory, progress: progress)
+    try directory.commit()
+    return plan.byteCount
+  }
+
   /// Writes the table as three shards: a and b, c alone, d.
   private func writeShards(in directory: FilePath) throws {
-    let plan = SafetensorsCheckpointPlan(Self.table.tensorInfos, maximumShardByteCount: 16)
-    try plan.write(Self.table, into: directory)
+    try write(to: directory, maximumShardByteCount: 16)
   }
 
   private func expectRefusal(
@@ -31,9 +43,8 @@ struct SafetensorsCheckpointTests {
   @Test func `shards are filled in order and read as one source`() throws {
     try withTemporaryDirectory { directory in
       var reported = 0
-      let plan = SafetensorsCheckpointPlan(Self.table.tensorInfos, maximumShardByteCount: 16)
-      try plan.write(Self.table, into: directory) { reported += $0 }
-      #expect(reported == plan.byteCount)
+      let planned = try write(to: directory, maximumShardByteCount: 16) { reported += $0 }
+      #expect(reported == planned)
       #expect(
         try directory.entryNames == [
           "model-00001-of-00003.safetensors", "model-00002-of-00003.safetensors",
@@ -50,7 +61,7 @@ struct SafetensorsCheckpointTests {
 
   @Test func `without a limit there is one file and no index`() throws {
     try withTemporaryDirectory { directory in
-      try SafetensorsCheckpointPlan(Self.table.tensorInfos).write(Self.table, into: directory)
+      try write(to: directory)
       #expect(try directory.entryNames == ["model.safetensors"])
       let checkpoint = try SafetensorsCheckpoint(directory)
       #expect(checkpoint.tensorInfos.count == 4)
@@ -141,7 +152,8 @@ struct SafetensorsCheckpointTests {
   @Test func `a single file beside an index that does not name it is refused`() throws {
     try withTemporaryDirectory { directory in
       try writeShards(in: directory)
-      try SafetensorsCheckpointPlan(Self.table.tensorInfos).write(Self.table, into: directory)
+      try SafetensorsPlan(Self.table.tensorInfos)
+        .write(Self.table, to: directory.appending("model.safetensors"))
       expectRefusal(
         of: directory,
         "\(directory)/model.safetensors.index.json: does not name 'model.safetensors', which is "

@@ -28,19 +28,17 @@ struct BundleArchive {
     try read(progress: progress) { _ in nil }
   }
 
-  /// Writes the files of the bundle into `directory`, which exists and is empty, and checks them.
+  /// Writes the files of the bundle to the files that `makeFile` starts for their paths, and checks
+  /// them.
   ///
   /// - Parameter isDurable: false for working files, which need not outlast a loss of power.
   /// - Throws: `BundleError` or `FileError`; what was already written stays.
   @discardableResult
   func extract(
-    into directory: FilePath, isDurable: Bool, progress: ByteProgress?
+    isDurable: Bool, progress: ByteProgress?,
+    to makeFile: (FilePath) throws(FileError) -> NewFile
   ) throws -> BundleManifest {
-    try read(progress: progress, isDurable: isDurable) { name in
-      let file = FilePath(name)
-      let folder = try makeDirectories(file.removingLastComponent(), in: directory, for: path)
-      return try NewFile(folder.appending(file.lastComponent?.string ?? ""))
-    }
+    try read(progress: progress, isDurable: isDurable) { try makeFile(FilePath($0)) }
   }
 
   /// Reads every entry, checks it against the manifest and gives it to the file that `destination`

@@ -36,11 +36,11 @@ import Files
   /// - Throws: `Defect`, or what `body` throws.
   mutating func read(atMost limit: Int, _ body: (RawSpan) throws -> Void) throws -> Int {
     while available.isEmpty {
-      if consumedByteCount == file.byteCount {
-        if isInsideFrame { throw Defect(problem: "is cut short") }
-        return 0
-      }
+      let start = consumedByteCount
+      if start == file.byteCount && !isInsideFrame { return 0 }
       try refill()
+      // Inside a frame zstd may still hold bytes back, so only a call without effect is the end.
+      if available.isEmpty && consumedByteCount == start { throw Defect(problem: "is cut short") }
     }
     let range = available.prefix(limit)
     try body(unsafe output.span.extracting(range).bytes)
@@ -49,15 +49,15 @@ import Files
   }
 
   private mutating func refill() throws(Defect) {
-    let file = file
-    var input = consumedByteCount
+    let file = file  // a copy, because the closures below may not share `self`
+    var position = consumedByteCount
     let (produced, hint) = unsafe file.bytes.withUnsafeBytes { source in
       unsafe output.withUnsafeMutableBytes { destination in
-        var frame = unsafe ZSTD_inBuffer(src: source.baseAddress, size: source.count, pos: input)
+        var frame = unsafe ZSTD_inBuffer(src: source.baseAddress, size: source.count, pos: position)
         var contents = unsafe ZSTD_outBuffer(
           dst: destination.baseAddress, size: destination.count, pos: 0)
         let hint = unsafe ZSTD_decompressStream(context, &contents, &frame)
-        unsafe input = frame.pos
+        unsafe position = frame.pos
         return unsafe (contents.pos, hint)
       }
     }
@@ -65,8 +65,8 @@ import Files
       let reason = unsafe String(cString: ZSTD_getErrorName(hint))
       throw Defect(problem: "is damaged or no zstd file (\(reason))")
     }
-    progress?(input - consumedByteCount)
-    consumedByteCount = input
+    progress?(position - consumedByteCount)
+    consumedByteCount = position
     available = 0..<produced
     isInsideFrame = hint != 0
   }

@@ -1,6 +1,6 @@
 public import Files
 import JSON
-public import SystemPackage
+import SystemPackage
 public import Tensors
 
 /// The weight files of a model directory before they are written: one `model.safetensors`, or
@@ -67,17 +67,19 @@ public struct SafetensorsCheckpointPlan: Sendable {
     return document.serialized(isIndented: true) + "\n"
   }
 
-  /// Writes the files into `directory`, usually the temporary path of a `NewDirectory`.
+  /// Writes the files into `directory`, which the caller commits.
   ///
   /// - Throws: `FileError` when a file cannot be written, or `TensorSourceError` from `source`.
   public func write(
-    _ source: some TensorSource, into directory: FilePath, progress: ByteProgress? = nil
+    _ source: some TensorSource, into directory: NewDirectory, progress: ByteProgress? = nil
   ) throws {
     for file in files {
-      try file.plan.write(source, to: directory.appending(file.name), progress: progress)
+      let output = try directory.newFile(FilePath(file.name))
+      try file.plan.write(source, to: output, progress: progress)
+      try output.commit()
     }
     guard let index else { return }
-    let file = try NewFile(directory.appending(CheckpointIndex.fileName))
+    let file = try directory.newFile(FilePath(CheckpointIndex.fileName))
     try file.write(index)
     try file.commit()
     progress?(index.utf8.count)
