@@ -13,7 +13,7 @@ public struct FloatMatrix: ~Copyable, Sendable {
     didSet { precondition(0...rowCapacity ~= rowCount, "Row count out of bounds") }
   }
 
-  private var buffer: AlignedBuffer<Float>
+  private let buffer: AlignedBuffer<Float>
 
   /// A matrix of zeros that uses all of its rows.
   public init(rowCapacity: Int, columnCount: Int) {
@@ -28,7 +28,7 @@ public struct FloatMatrix: ~Copyable, Sendable {
   public subscript(row: Int) -> Span<Float> {
     @_lifetime(borrow self)
     get {
-      let span = buffer.span.extracting(elementRange(ofRow: row))
+      let span = buffer.span(elementRange(ofRow: row))
       return unsafe _overrideLifetime(span, borrowing: self)
     }
   }
@@ -36,15 +36,16 @@ public struct FloatMatrix: ~Copyable, Sendable {
   /// The elements of one row, to be written.
   @_lifetime(&self)
   public mutating func mutableRow(_ row: Int) -> MutableSpan<Float> {
-    let range = elementRange(ofRow: row)
-    return buffer.mutableSpan(range)
+    let buffer = buffer, range = elementRange(ofRow: row)
+    let span = unsafe buffer.mutableSpan(range)
+    return unsafe _overrideLifetime(span, mutating: &self)
   }
 
   /// All rows in use, one after the other.
   public var elements: Span<Float> {
     @_lifetime(borrow self)
     get {
-      let span = buffer.span.extracting(0..<rowCount * columnCount)
+      let span = buffer.span(0..<rowCount * columnCount)
       return unsafe _overrideLifetime(span, borrowing: self)
     }
   }
@@ -53,8 +54,9 @@ public struct FloatMatrix: ~Copyable, Sendable {
   public var mutableElements: MutableSpan<Float> {
     @_lifetime(&self)
     mutating get {
-      let count = rowCount * columnCount
-      return buffer.mutableSpan(0..<count)
+      let buffer = buffer, range = 0..<rowCount * columnCount
+      let span = unsafe buffer.mutableSpan(range)
+      return unsafe _overrideLifetime(span, mutating: &self)
     }
   }
 
@@ -64,10 +66,10 @@ public struct FloatMatrix: ~Copyable, Sendable {
   }
 
   /// The first element, for calls into C.
-  @unsafe var pointer: UnsafePointer<Float> { unsafe buffer.pointer }
+  @unsafe var pointer: UnsafePointer<Float> { unsafe UnsafePointer(buffer.pointer) }
 
   /// The first element, for calls into C that write.
   @unsafe var mutablePointer: UnsafeMutablePointer<Float> {
-    mutating get { unsafe buffer.mutablePointer }
+    mutating get { unsafe buffer.pointer }
   }
 }

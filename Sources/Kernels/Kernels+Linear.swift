@@ -130,13 +130,13 @@ extension Kernels {
         count: stride, grain: min(Self.blockRowCount, Self.grain(cost: rowCount * columns))
       ) { range in
         // One scratch block a range: its cost is small beside that of the product.
-        var scratch = AlignedBuffer<Float>(
+        let scratch = AlignedBuffer<Float>(
           count: min(range.count, Self.blockRowCount) * columns, repeating: 0)
         for start in Swift.stride(
           from: range.lowerBound, to: range.upperBound, by: Self.blockRowCount)
         {
           let rows = min(Self.blockRowCount, range.upperBound - start)
-          let block = unsafe scratch.mutablePointer
+          let block = unsafe scratch.pointer
           unsafe loadFloats(type, base, start * columns, rows * columns, block)
           unsafe cblas_sgemm(
             CblasRowMajor, CblasNoTrans, CblasTrans, Int32(rowCount), Int32(rows), Int32(columns),

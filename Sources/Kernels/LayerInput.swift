@@ -7,9 +7,9 @@ import CKernels
 /// input that was not prepared since its last change is a programmer's error and traps.
 public struct LayerInput: ~Copyable, Sendable {
   private var floats: FloatMatrix
-  private var quants: AlignedBuffer<Int8>
-  private var scales: AlignedBuffer<Float>
-  private var starts: AlignedBuffer<Int32>
+  private let quants: AlignedBuffer<Int8>
+  private let scales: AlignedBuffer<Float>
+  private let starts: AlignedBuffer<Int32>
 
   /// Whether the int8 form is that of the present values.
   private(set) var isQuantized = false
@@ -56,9 +56,7 @@ public struct LayerInput: ~Copyable, Sendable {
   /// The int8 form as C sees it; only `quantize` writes through it.
   @unsafe var activations: flare_activations {
     unsafe flare_activations(
-      quants: UnsafeMutablePointer(mutating: quants.pointer),
-      scales: UnsafeMutablePointer(mutating: scales.pointer),
-      starts: UnsafeMutablePointer(mutating: starts.pointer),
-      row_count: rowCount, group_count: columnCount / FLARE_GROUP_SIZE)
+      quants: quants.pointer, scales: scales.pointer, starts: starts.pointer, row_count: rowCount,
+      group_count: columnCount / FLARE_GROUP_SIZE)
   }
 }

@@ -2,6 +2,9 @@
 // running maximum grows, so that no row of scores and no mask is ever held whole.
 
 #define KEY_BLOCK 64
+/// Floats from one row of transposed keys to the next: no multiple of 64, so that a column of them
+/// spreads over all sets of the first cache.
+#define KEY_STRIDE (KEY_BLOCK + 16)
 /// Below this many queries a transposed copy of the keys does not pay for itself.
 #define TRANSPOSE_THRESHOLD 8
 #define LANES (FLARE_VECTOR_SIZE / sizeof(float))
@@ -86,7 +89,7 @@ static void OP(attend_block)(const flare_attention *a, size_t key_value_head, si
   float queries[FLARE_ATTENTION_QUERIES * FLARE_MAX_HEAD_DIMENSION];
   float sums[FLARE_ATTENTION_QUERIES * FLARE_MAX_HEAD_DIMENSION];
   float scores[FLARE_ATTENTION_QUERIES * KEY_BLOCK];
-  float block[KEY_BLOCK * FLARE_MAX_HEAD_DIMENSION];  // keys transposed, or values padded
+  float block[KEY_STRIDE * FLARE_MAX_HEAD_DIMENSION];  // keys transposed, or values padded
   softmax_state states[FLARE_ATTENTION_QUERIES];
 
   for (size_t q = 0; q < count; q++) {
@@ -114,12 +117,12 @@ static void OP(attend_block)(const flare_attention *a, size_t key_value_head, si
           scores[q * KEY_BLOCK + j] =
               OP(dot_f32)(queries + q * dimension, keys + j * key_stride, dimension);
     } else {
-      for (size_t d = 0; d < dimension; d++) {
-        for (size_t j = 0; j < key_count; j++) block[d * KEY_BLOCK + j] = keys[j * key_stride + d];
-        for (size_t j = key_count; j < key_width; j++) block[d * KEY_BLOCK + j] = 0;
-      }
+      for (size_t j = 0; j < key_count; j++)
+        for (size_t d = 0; d < dimension; d++) block[d * KEY_STRIDE + j] = keys[j * key_stride + d];
+      for (size_t d = 0; d < dimension; d++)
+        for (size_t j = key_count; j < key_width; j++) block[d * KEY_STRIDE + j] = 0;
       memset(scores, 0, count * KEY_BLOCK * sizeof(float));
-      OP(accumulate_product)(queries, dimension, block, KEY_BLOCK, scores, KEY_BLOCK, count,
+      OP(accumulate_product)(queries, dimension, block, KEY_STRIDE, scores, KEY_BLOCK, count,
                              dimension, key_width);
     }
 

@@ -57,9 +57,18 @@ static void OP(quantize_activations)(const float *x, const flare_activations *ou
   }
 }
 
-/// One group of a panel with rows as lanes: [column][row]. Rows that do not exist are zero.
-typedef float panel_group[FLARE_GROUP_SIZE][FLARE_PANEL_ROWS];
-typedef float panel_lanes[FLARE_PANEL_ROWS];
+/// One number for each row of a panel. Wider than the registers of most forms, which then use
+/// several; operations are element by element, so the results are the same.
+typedef float panel_lanes __attribute__((ext_vector_type(16)));
+typedef uint32_t panel_words __attribute__((ext_vector_type(16)));
+
+/// For functions that take or return vectors. Inlined, they have no calling convention that the
+/// warning about one could be right about.
+#define INLINE static inline __attribute__((always_inline))
+#pragma clang diagnostic ignored "-Wpsabi"
+
+/// One group of a panel: [column][row]. Rows that do not exist are zero.
+typedef panel_lanes panel_group[FLARE_GROUP_SIZE];
 
 static void OP(load_panel_group)(flare_float_type type, const void *rows, size_t row_count,
                                  size_t columns, size_t group, panel_group x) {
@@ -71,57 +80,65 @@ static void OP(load_panel_group)(flare_float_type type, const void *rows, size_t
   }
 }
 
-static void largest_magnitudes(panel_group x, panel_lanes largest) {
-  uint32_t bits[FLARE_PANEL_ROWS] = {0};
+static void OP(largest_magnitudes)(const panel_lanes *x, panel_lanes *largest) {
+  panel_words bits = 0;
   for (size_t c = 0; c < FLARE_GROUP_SIZE; c++) {
-    for (size_t r = 0; r < FLARE_PANEL_ROWS; r++) {
-      uint32_t magnitude = bits_of_float(x[c][r]) & 0x7FFFFFFF;
-      bits[r] = magnitude > bits[r] ? magnitude : bits[r];
-    }
+    panel_words magnitude;
+    memcpy(&magnitude, &x[c], sizeof magnitude);
+    magnitude &= 0x7FFFFFFF;
+    bits = magnitude > bits ? magnitude : bits;
   }
-  for (size_t r = 0; r < FLARE_PANEL_ROWS; r++) largest[r] = float_from_bits(bits[r]);
+  memcpy(largest, &bits, sizeof bits);
 }
 
-/// Stores scales as float16 and gives back what was stored and its inverse (0 for a zero scale).
-static bool store_scales(const panel_lanes scales, uint8_t *out, panel_lanes inverses) {
+/// Stores scales as float16 and turns them into the inverses of what was stored (0 of a zero scale).
+/// Returns false when one is not finite.
+static bool OP(store_scales)(panel_lanes *scales, uint8_t *out) {
   bool finite = true;
   for (size_t r = 0; r < FLARE_PANEL_ROWS; r++) {
-    uint16_t half = f16_from_float(scales[r]);
+    uint16_t half = f16_from_float((*scales)[r]);
     float stored = float_from_f16(half);
     finite = finite && stored - stored == 0;
-    inverses[r] = stored != 0 ? 1 / stored : 0;
+    (*scales)[r] = stored != 0 ? 1 / stored : 0;
     memcpy(out + 2 * r, &half, sizeof half);
   }
   return finite;
 }
 
-static inline float clamped_quant(float x, float inverse, float lowest, float highest) {
-  float scaled = x * inverse;
-  scaled = scaled < lowest ? lowest : scaled;
-  scaled = scaled > highest ? highest : scaled;
-  return rounded(scaled);
+INLINE panel_lanes clamped_quants(panel_lanes x, panel_lanes inverse, float lowest,
+                                  float highest) {
+  panel_lanes scaled = x * inverse;
+  scaled = scaled < lowest ? (panel_lanes)lowest : scaled;
+  scaled = scaled > highest ? (panel_lanes)highest : scaled;
+  return (scaled + ROUNDER) - ROUNDER;
+}
+
+/// The quants of one column as stored, in the low bits of each word.
+INLINE panel_words stored_quants(panel_lanes x, panel_lanes inverse, float lowest, float highest,
+                                 float bias) {
+  return __builtin_convertvector(clamped_quants(x, inverse, lowest, highest) + bias, panel_words);
 }
 
 static bool OP(quantize_panel_int8)(flare_float_type type, const void *rows, size_t row_count,
                                     size_t group_count, uint8_t *panel) {
   uint8_t *scales = panel + group_count * FLARE_PANEL_ROWS * FLARE_GROUP_SIZE;
-  bool finite = true;
-  for (size_t g = 0; g < group_count; g++, scales += 2 * FLARE_PANEL_ROWS) {
+  for (size_t g = 0; g < group_count; g++) {
     panel_group x;
-    panel_lanes scale, inverse;
+    panel_lanes scale;
     OP(load_panel_group)(type, rows, row_count, group_count * FLARE_GROUP_SIZE, g, x);
-    largest_magnitudes(x, scale);
-    for (size_t r = 0; r < FLARE_PANEL_ROWS; r++) scale[r] /= 127;
-    if (!store_scales(scale, scales, inverse)) finite = false;
-    for (size_t c = 0; finite && c < FLARE_GROUP_SIZE; c++) {
-      for (size_t r = 0; r < FLARE_PANEL_ROWS; r++) {
-        int quant = (int)clamped_quant(x[c][r], inverse[r], -127, 127) + 128;
-        panel[64 * (c / 4) + 4 * r + c % 4] = (uint8_t)quant;
-      }
+    OP(largest_magnitudes)(x, &scale);
+    scale /= 127;
+    if (!OP(store_scales)(&scale, scales)) return false;
+    for (size_t chunk = 0; chunk < 8; chunk++) {
+      panel_words words = 0;
+      for (size_t j = 0; j < 4; j++)
+        words |= stored_quants(x[4 * chunk + j], scale, -127, 127, 128) << 8 * j;
+      memcpy(panel, &words, sizeof words);
+      panel += sizeof words;
     }
-    panel += FLARE_PANEL_ROWS * FLARE_GROUP_SIZE;
+    scales += 2 * FLARE_PANEL_ROWS;
   }
-  return finite;
+  return true;
 }
 
 /// Divisors of the largest magnitude that are tried as scales.
@@ -136,50 +153,49 @@ static const float int4_divisors[] = {-7.8f, 8.2f,  -8.5f, 7.2f, 8.7f, 7.8f,
 ///
 /// For given quants q the best scale is Σxq / Σqq, and what it explains of Σxx is (Σxq)² / Σqq; the
 /// candidate that explains most wins.
-static void OP(search_int4_scales)(panel_group x, panel_lanes scales) {
-  panel_lanes largest, best = {0};
-  largest_magnitudes(x, largest);
-  for (size_t r = 0; r < FLARE_PANEL_ROWS; r++) scales[r] = largest[r] / 8;
+static void OP(search_int4_scales)(const panel_lanes *x, const panel_lanes *magnitudes,
+                                   panel_lanes *scales) {
+  panel_lanes largest = *magnitudes, best = 0, chosen = 0;
   for (size_t d = 0; d < sizeof int4_divisors / sizeof int4_divisors[0]; d++) {
-    panel_lanes inverse, xq = {0}, qq = {0};
-    for (size_t r = 0; r < FLARE_PANEL_ROWS; r++)
-      inverse[r] = largest[r] > 1e-30f ? int4_divisors[d] / largest[r] : 0;
+    panel_lanes inverse = largest > 1e-30f ? int4_divisors[d] / largest : (panel_lanes)0;
+    panel_lanes xq = 0, qq = 0;
     for (size_t c = 0; c < FLARE_GROUP_SIZE; c++) {
-      for (size_t r = 0; r < FLARE_PANEL_ROWS; r++) {
-        float quant = clamped_quant(x[c][r], inverse[r], -8, 7);
-        xq[r] += x[c][r] * quant;
-        qq[r] += quant * quant;
-      }
+      panel_lanes quants = clamped_quants(x[c], inverse, -8, 7);
+      xq += x[c] * quants;
+      qq += quants * quants;
     }
-    for (size_t r = 0; r < FLARE_PANEL_ROWS; r++) {
-      float explained = xq[r] / (qq[r] > 0 ? qq[r] : 1) * xq[r];
-      bool better = explained > best[r];
-      best[r] = better ? explained : best[r];
-      scales[r] = better ? xq[r] / qq[r] : scales[r];
-    }
+    // A candidate without a quant explains nothing: 0 / 1.
+    panel_lanes scale = xq / (qq > 0 ? qq : (panel_lanes)1);
+    panel_lanes explained = scale * xq;
+    chosen = explained > best ? scale : chosen;
+    best = explained > best ? explained : best;
   }
+  *scales = chosen;
 }
 
 static bool OP(quantize_panel_int4)(flare_float_type type, const void *rows, size_t row_count,
                                     size_t group_count, uint8_t *panel) {
   uint8_t *scales = panel + group_count * FLARE_PANEL_ROWS * FLARE_GROUP_SIZE / 2;
-  bool finite = true;
-  for (size_t g = 0; g < group_count; g++, scales += 2 * FLARE_PANEL_ROWS) {
+  for (size_t g = 0; g < group_count; g++) {
     panel_group x;
-    panel_lanes scale, inverse;
+    panel_lanes largest, scale;
     OP(load_panel_group)(type, rows, row_count, group_count * FLARE_GROUP_SIZE, g, x);
-    largest_magnitudes(x, scale);
-    for (size_t r = 0; r < FLARE_PANEL_ROWS; r++) finite = finite && scale[r] - scale[r] == 0;
-    if (finite) OP(search_int4_scales)(x, scale);
-    if (!store_scales(scale, scales, inverse)) finite = false;
-    for (size_t c = 0; finite && c < FLARE_GROUP_SIZE / 2; c++) {
-      for (size_t r = 0; r < FLARE_PANEL_ROWS; r++) {
-        int low = (int)clamped_quant(x[c][r], inverse[r], -8, 7) + 8;
-        int high = (int)clamped_quant(x[c + 16][r], inverse[r], -8, 7) + 8;
-        panel[64 * (c / 4) + 4 * r + c % 4] = (uint8_t)(low | high << 4);
+    OP(largest_magnitudes)(x, &largest);
+    for (size_t r = 0; r < FLARE_PANEL_ROWS; r++)
+      if (largest[r] - largest[r] != 0) return false;
+    OP(search_int4_scales)(x, &largest, &scale);
+    if (!OP(store_scales)(&scale, scales)) return false;
+    for (size_t chunk = 0; chunk < 4; chunk++) {
+      panel_words words = 0;
+      for (size_t j = 0; j < 4; j++) {
+        panel_words low = stored_quants(x[4 * chunk + j], scale, -8, 7, 8);
+        panel_words high = stored_quants(x[4 * (chunk + 4) + j], scale, -8, 7, 8);
+        words |= (low | high << 4) << 8 * j;
       }
+      memcpy(panel, &words, sizeof words);
+      panel += sizeof words;
     }
-    panel += FLARE_PANEL_ROWS * FLARE_GROUP_SIZE / 2;
+    scales += 2 * FLARE_PANEL_ROWS;
   }
-  return finite;
+  return true;
 }
