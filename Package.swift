@@ -34,7 +34,7 @@ let package = Package(
 
     // Layer 2: what can be done with them.
     .target(name: "Kernels", dependencies: ["CKernels", "COpenBLAS", "Files", "Tensors"]),
-    .target(name: "WeightFiles", dependencies: ["Files", "JSON", "Tensors", system]),
+    .target(name: "WeightFiles", dependencies: ["Files", "JSON", "Tensors", collections, system]),
     .target(name: "Quantization", dependencies: ["CKernels", "Files", "Kernels", "Tensors"]),
     .target(name: "Tokenizers", dependencies: ["Files", "JSON", system]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
@@ -53,14 +53,14 @@ let package = Package(
       name: "Models",
       dependencies: [
         "Adapters", "Bundles", "Files", "JSON", "Kernels", "Tensors", "Tokenizers", "WeightFiles",
-        collections, system,
+        system,
       ]),
     .target(name: "Evaluation", dependencies: ["Adapters", "Files", "JSON", "Models", system]),
     .target(
       name: "Conversion",
       dependencies: [
         "Adapters", "Bundles", "Files", "JSON", "Kernels", "Models", "Quantization", "Tensors",
-        "WeightFiles", collections, system,
+        "WeightFiles", system,
       ]),
 
     // Layer 4: the command.
@@ -68,7 +68,7 @@ let package = Package(
       name: "FlareCommand",
       dependencies: [
         "Adapters", "Bundles", "Conversion", "Evaluation", "Files", "JSON", "Kernels", "Models",
-        "Quantization", "Tensors", "Tokenizers", "WeightFiles", collections, system,
+        "Quantization", "Tensors", "Tokenizers", "WeightFiles", system,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
@@ -94,7 +94,7 @@ let package = Package(
     .testTarget(
       name: "AdaptersTests",
       dependencies: [
-        "Adapters", "JSON", "Kernels", "Tensors", "TestSupport", "WeightFiles", system,
+        "Adapters", "Files", "JSON", "Kernels", "Tensors", "TestSupport", "WeightFiles", system,
       ]),
     .testTarget(
       name: "ModelsTests",
@@ -109,7 +109,8 @@ let package = Package(
         "Tensors", "TestSupport", "WeightFiles", system,
       ]),
     .testTarget(
-      name: "CommandTests", dependencies: ["AskWithSource", "Files", "FlareCommand", "TestSupport", system]),
+      name: "CommandTests",
+      dependencies: ["AskWithSource", "Files", "FlareCommand", "TestSupport", system]),
     .testTarget(
       name: "BundlesTests",
       dependencies: ["Bundles", "Files", "JSON", "Tensors", "TestSupport", "WeightFiles", system]),

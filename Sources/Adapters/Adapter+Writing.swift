@@ -1,23 +1,25 @@
-import Files
+public import Files
 import JSON
-public import SystemPackage
 import Tensors
 import WeightFiles
 
 extension Adapter {
-  /// Writes a residue into the existing empty `directory`.
+  /// Writes the two files of a residue.
   ///
+  /// - Parameter newFile: starts the file of that name where the adapter is to be.
   /// - Precondition: the adapter is a residue; adapters as trained are copied, never rewritten.
-  /// - Throws: `FileError` when the directory cannot be written.
-  public func write(into directory: FilePath) throws {
+  /// - Throws: `FileError` when a file cannot be written.
+  public func write(_ newFile: (_ name: String) throws -> NewFile) throws {
     precondition(isResidue, "Only residues are written")
-    let configuration = try NewFile(directory.appending(Self.configurationName))
+    let configuration = try newFile(Self.configurationName)
     try configuration.write(ResidueConfiguration(self).json.serialized(isIndented: true) + "\n")
     try configuration.commit()
 
     let tensors = AdapterTensors(updates)
     let plan = SafetensorsPlan(tensors.tensorInfos, metadata: ["format": "pt"])
-    try plan.write(tensors, to: directory.appending(Self.weightsName))
+    let weights = try newFile(Self.weightsName)
+    try plan.write(tensors, to: weights)
+    try weights.commit()
   }
 }
 

@@ -22,7 +22,7 @@ extension Conversion {
       let residuePath = part.residue.map { MergeRecord.residuePath(index, $0) }
       if let residue = part.residue, let residuePath {
         let staging = try TemporaryDirectory()
-        try residue.write(into: staging.path)
+        try residue.write { try NewFile(staging.path.appending($0)) }
         try writer.addDirectory(residuePath, copying: staging.path)
       }
       adapters.append(

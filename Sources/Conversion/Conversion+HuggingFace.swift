@@ -11,21 +11,18 @@ extension Conversion {
   /// what the merge left to run time.
   func writeHuggingFace(_ progress: ByteProgress?) throws {
     let directory = try NewDirectory(request.destination, mayReplace: request.mayReplace)
-    let target = directory.temporaryPath
     try SafetensorsCheckpointPlan(tensors.tensorInfos).write(
-      tensors, into: target, progress: progress)
-    try writeText(configurationText, to: target.appending(ModelFiles.configurationName))
-    for companion in request.model.companions {
-      try companion.copy(into: target)
-    }
+      tensors, into: directory, progress: progress)
+    try directory.write(configurationText, to: ModelFiles.configurationName)
+    for companion in request.model.companions { try directory.copy(companion) }
     if !mergePlan.ledger.isEmpty {
       let record = MergeRecord(mergePlan)
       for residue in record.residues {
-        let folder = try directory.makeSubdirectory(FilePath(residue.path))
-        try residue.adapter.write(into: folder)
+        let folder = FilePath(residue.path)
+        try residue.adapter.write { try directory.newFile(folder.appending($0)) }
       }
-      try writeText(
-        record.json.serialized(isIndented: true) + "\n", to: target.appending(MergeRecord.fileName))
+      try directory.write(
+        record.json.serialized(isIndented: true) + "\n", to: MergeRecord.fileName)
     }
     try directory.commit()
   }
@@ -43,19 +40,20 @@ extension Conversion {
   }
 }
 
-func writeText(_ text: String, to path: FilePath) throws(FileError) {
-  let file = try NewFile(path)
-  try file.write(text)
-  try file.commit()
-}
+extension NewDirectory {
+  /// Makes a file of that name which holds `text`.
+  fileprivate func write(_ text: String, to name: String) throws(FileError) {
+    let file = try newFile(FilePath(name))
+    try file.write(text)
+    try file.commit()
+  }
 
-extension FilePath {
-  /// Copies this file into `directory` under its own name.
-  func copy(into directory: FilePath) throws(FileError) {
-    guard let name = lastComponent else { preconditionFailure("Path without a name") }
-    let source = try MappedFile(self)
-    let file = try NewFile(directory.appending(name))
-    try file.write(source.bytes)
+  /// Copies the file at `source` under its own name.
+  fileprivate func copy(_ source: FilePath) throws(FileError) {
+    guard let name = source.lastComponent else { preconditionFailure("Path without a name") }
+    let original = try MappedFile(source)
+    let file = try newFile(FilePath(root: nil, components: name))
+    try file.write(original.bytes)
     try file.commit()
   }
 }

@@ -1,4 +1,5 @@
 import Adapters
+import Files
 import JSON
 import Kernels
 import SystemPackage
@@ -82,7 +83,7 @@ struct MergeTests {
   @Test func `what is left of a FLARE adapter survives being written and read`() throws {
     let residue = try #require(try plan(flare("add")).parts[0].residue)
     let read = try withTemporaryDirectory { directory in
-      try residue.write(into: directory)
+      try residue.write { try NewFile(directory.appending($0)) }
       return try Adapter(directory, with: Kernels(threadCount: 1))
     }
     #expect(read.isResidue)

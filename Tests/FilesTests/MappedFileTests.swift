@@ -1,6 +1,7 @@
 import SystemPackage
 import TestSupport
 import Testing
+
 @testable import Files
 
 struct MappedFileTests {
@@ -76,7 +77,7 @@ struct MappedFileTests {
   @Test func `a full disk is told with what to do`() {
     #expect(
       FileError(writing: "out", .noSpace).description
-        == "out: no space left on the device. Nothing was kept; free some space or choose another "
+        == "out: no space left on the device. Free some space or choose another device"
         + "device")
     #expect(
       FileError(reading: "in", .permissionDenied).description

@@ -1,6 +1,7 @@
 import SystemPackage
 import TestSupport
 import Testing
+
 @testable import Files
 
 struct NewFileTests {
