@@ -109,6 +109,12 @@ let package = Package(
         "Tensors", "TestSupport", "WeightFiles", system,
       ]),
     .testTarget(
+      name: "SamplesTests",
+      dependencies: [
+        "Adapters", "AskWithSource", "Conversion", "Evaluation", "Files", "JSON", "Kernels",
+        "Models", "Quantization", "TestSupport", "Tokenizers", system,
+      ]),
+    .testTarget(
       name: "CommandTests",
       dependencies: ["AskWithSource", "Files", "FlareCommand", "TestSupport", system]),
     .testTarget(

@@ -25,6 +25,8 @@ public struct Question: Sendable, Hashable {
 public struct QuestionSet: Sendable {
   public let questions: [Question]
 
+  public init(_ questions: some Sequence<Question>) { self.questions = Array(questions) }
+
   /// Reads one JSON object a line, with `context`, `question` and `answer` (a string or a list of
   /// strings), and optionally `id`, `source_context`, `source_question` and `source_answer`.
   ///

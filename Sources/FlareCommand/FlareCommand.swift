@@ -9,9 +9,9 @@ struct FlareCommand: ParsableCommand {
     discussion: """
       MODEL is a Hugging Face directory, a bundle directory, or a .flare file.
 
-      EXAMPLE: from a checkpoint and its adapters to one file that answers
-        flare convert base --adapter task-lora --adapter flare-id --quantize int4 -o model.flare
-        flare run model.flare -p "Siapa pemilik kafe itu?" --source "Who owns the cafe?"
+      EXAMPLE:
+        flare convert base --adapter flare-id --quantize int4 -o model.flare
+        flare run model.flare -p "Di mana Maya tinggal?" --source "Where is Maya?"
       """,
     version: flareVersion,
     subcommands: [

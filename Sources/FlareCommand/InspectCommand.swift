@@ -74,8 +74,8 @@ struct InspectCommand: ParsableCommand {
     }
     description.add("parameters", groupedText(parameters))
     description.add("modules", "\(adapter.updates.count)")
-    description.add(
-      "merging", "\n\n" + LedgerText(ledger).text,
+    description.append(
+      "ledger", LedgerText(ledger).text,
       json: .array(
         ledger.map { ["module": .string($0.module), "result": .string($0.disposition.rawValue)] }))
     return description
@@ -87,13 +87,19 @@ private struct Description {
   private let title: String
   private var fields: [(label: String, value: String)] = []
   private var jsonFields: [(String, JSONValue)] = []
-  private var tensorTable = ""
+  private var tables = ""
 
   init(title: String) { self.title = title }
 
   mutating func add(_ label: String, _ value: String, json: JSONValue? = nil) {
     fields.append((label, value))
     jsonFields.append((label, json ?? .string(value)))
+  }
+
+  /// Adds a table below the lines.
+  mutating func append(_ label: String, _ table: String, json: JSONValue) {
+    tables += "\n" + table
+    jsonFields.append((label, json))
   }
 
   mutating func list(_ infos: [TensorInfo]) {
@@ -103,22 +109,19 @@ private struct Description {
         info.name, "\(info.elementType)", "\(info.shape)", groupedText(info.byteCount),
       ])
     }
-    tensorTable = "\n" + table.text
-    jsonFields.append(
-      (
-        "tensors",
-        .array(
-          infos.map { info in
-            [
-              "name": .string(info.name), "type": .string(info.elementType.rawValue),
-              "shape": .array(info.shape.extents.map { .integer($0) }),
-              "bytes": .integer(info.byteCount),
-            ]
-          })
-      ))
+    append(
+      "tensors", table.text,
+      json: .array(
+        infos.map { info in
+          [
+            "name": .string(info.name), "type": .string(info.elementType.rawValue),
+            "shape": .array(info.shape.extents.map { .integer($0) }),
+            "bytes": .integer(info.byteCount),
+          ]
+        }))
   }
 
-  var text: String { "\(title)\n\n" + fieldsText(fields) + tensorTable }
+  var text: String { "\(title)\n\n" + fieldsText(fields) + tables }
 
   var json: JSONValue {
     .object(JSONObject([("path", .string(title))] + jsonFields))

@@ -77,8 +77,7 @@ struct MappedFileTests {
   @Test func `a full disk is told with what to do`() {
     #expect(
       FileError(writing: "out", .noSpace).description
-        == "out: no space left on the device. Free some space or choose another device"
-        + "device")
+        == "out: no space left on the device. Free some space or choose another device")
     #expect(
       FileError(reading: "in", .permissionDenied).description
         == "in: cannot be read: Permission denied")

@@ -4,7 +4,12 @@ public import SystemPackage
 public enum Vectors {
   /// The path of `name`, such as `safetensors/types.safetensors`.
   public static func path(_ name: String) -> FilePath {
-    let tests = FilePath(#filePath).removingLastComponent().removingLastComponent()
-    return tests.appending("Vectors").pushing(FilePath(name))
+    repository.appending("Tests").appending("Vectors").pushing(FilePath(name))
+  }
+
+  /// The root of the package.
+  public static var repository: FilePath {
+    FilePath(#filePath)
+      .removingLastComponent().removingLastComponent().removingLastComponent()
   }
 }

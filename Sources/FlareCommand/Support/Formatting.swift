@@ -10,8 +10,9 @@ func byteText(_ count: Int) -> String {
   return unit == 0 ? "\(count) bytes" : "\(decimalText(value, value < 10 ? 2 : 1)) \(units[unit])"
 }
 
-/// A duration as people say it: `12 s`, `3 min 5 s`.
+/// A duration as people say it: `35 ms`, `12 s`, `3 min 5 s`.
 func durationText(_ seconds: Double) -> String {
+  guard seconds >= 1 else { return "\(Int((seconds * 1000).rounded())) ms" }
   guard seconds >= 60 else { return "\(decimalText(seconds, seconds < 10 ? 1 : 0)) s" }
   return "\(Int(seconds) / 60) min \(Int(seconds) % 60) s"
 }
