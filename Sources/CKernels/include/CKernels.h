@@ -137,7 +137,8 @@ typedef struct flare_kernels {
   /// x = cap · tanh(x / cap).
   void (*soft_cap)(float *x, float cap, size_t count);
   /// Rotates pairs (x[i], x[i + head_dimension / 2]) of every head by the angle whose cosine and
-  /// sine are given: half-split rotary embedding of one position. cosines, sines [head_dimension/2].
+  /// sine are given: half-split rotary embedding of one position.
+  /// cosines, sines [head_dimension / 2]
   void (*rotate)(float *x, const float *cosines, const float *sines, size_t head_count,
                  size_t head_dimension);
   /// Attention of the query heads of one key-value head, for query rows first..<end.
