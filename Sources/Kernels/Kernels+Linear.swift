@@ -75,7 +75,7 @@ extension Kernels {
   }
 
   /// Rows from which turning a block of weights into floats and calling BLAS beats dot products.
-  private static let blockwiseRowCount = 6
+  private static let blockwiseRowCount = 48
   /// Weight rows of such a block.
   private static let blockRowCount = 64
 

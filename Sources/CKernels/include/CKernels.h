@@ -22,7 +22,7 @@ enum {
   FLARE_GROUP_SIZE = 32,
   /// Positions that one unpacking of a weight serves: the rows of a tile of activations.
   FLARE_TILE_ROWS = 8,
-  /// The widest attention head: bounds the scratch that `attend` takes from the stack (300 KB).
+  /// The widest attention head: bounds the scratch that `attend` takes from the stack (230 KB).
   FLARE_MAX_HEAD_DIMENSION = 256,
   /// Queries that share one pass over a block of keys.
   FLARE_ATTENTION_QUERIES = 64,
@@ -137,7 +137,8 @@ typedef struct flare_kernels {
   /// x = cap · tanh(x / cap).
   void (*soft_cap)(float *x, float cap, size_t count);
   /// Rotates pairs (x[i], x[i + head_dimension / 2]) of every head by the angle whose cosine and
-  /// sine are given: half-split rotary embedding of one position. cosines, sines [head_dimension/2].
+  /// sine are given: half-split rotary embedding of one position.
+  /// cosines, sines [head_dimension / 2]
   void (*rotate)(float *x, const float *cosines, const float *sines, size_t head_count,
                  size_t head_dimension);
   /// Attention of the query heads of one key-value head, for query rows first..<end.

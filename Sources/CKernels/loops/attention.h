@@ -53,7 +53,9 @@ static void OP(accumulate_product)(const float *a, size_t a_stride, const float 
   }
 }
 
-static inline size_t rounded_up_to_lanes(size_t count) { return (count + LANES - 1) / LANES * LANES; }
+static inline size_t rounded_up_to_lanes(size_t count) {
+  return (count + LANES - 1) / LANES * LANES;
+}
 
 /// Softmax over a growing range: the largest score so far and the sum of e^(score − largest).
 typedef struct { float largest, sum; } softmax_state;
@@ -81,7 +83,54 @@ static float OP(advance_softmax)(softmax_state *state, float *scores, size_t vis
   return correction;
 }
 
-/// Attention of `count` ≤ 64 queries; query q is head q % sharing of row first + q / sharing.
+/// Where the head of a query begins in `queries` and `output`. The queries of a key-value head are
+/// numbered row by row: query q is head q % sharing, of those that share it, of row q / sharing.
+static inline size_t query_offset(const flare_attention *a, size_t key_value_head, size_t query) {
+  size_t sharing = a->head_count / a->key_value_head_count;
+  size_t head = key_value_head * sharing + query % sharing;
+  return (query / sharing * a->head_count + head) * a->head_dimension;
+}
+
+/// scores [count, KEY_BLOCK] = queries [count, dimension] · keysᵀ for a block of keys; `scratch`
+/// has room for the keys transposed.
+static void OP(score_block)(const float *queries, size_t count, const float *keys,
+                            size_t key_stride, size_t key_count, size_t dimension,
+                            float *restrict scratch, float *restrict scores) {
+  if (count < TRANSPOSE_THRESHOLD) {
+    for (size_t j = 0; j < key_count; j++)
+      for (size_t q = 0; q < count; q++)
+        scores[q * KEY_BLOCK + j] =
+            OP(dot_f32)(queries + q * dimension, keys + j * key_stride, dimension);
+    return;
+  }
+  size_t width = rounded_up_to_lanes(key_count);
+  for (size_t j = 0; j < key_count; j++)
+    for (size_t d = 0; d < dimension; d++) scratch[d * KEY_STRIDE + j] = keys[j * key_stride + d];
+  for (size_t d = 0; d < dimension; d++)
+    for (size_t j = key_count; j < width; j++) scratch[d * KEY_STRIDE + j] = 0;
+  memset(scores, 0, count * KEY_BLOCK * sizeof(float));
+  OP(accumulate_product)(queries, dimension, scratch, KEY_STRIDE, scores, KEY_BLOCK, count,
+                         dimension, width);
+}
+
+/// sums [count, width] += scores · values; `scratch` has room for values padded to whole vectors,
+/// which would otherwise read into the next head.
+static void OP(add_values)(const float *scores, size_t count, const float *values,
+                           size_t value_stride, size_t key_count, size_t dimension,
+                           float *restrict scratch, float *restrict sums) {
+  size_t width = rounded_up_to_lanes(dimension);
+  if (width != dimension) {
+    memset(scratch, 0, key_count * width * sizeof(float));
+    for (size_t j = 0; j < key_count; j++)
+      memcpy(scratch + j * width, values + j * value_stride, dimension * sizeof(float));
+    values = scratch;
+    value_stride = width;
+  }
+  OP(accumulate_product)(scores, KEY_BLOCK, values, value_stride, sums, width, count, key_count,
+                         width);
+}
+
+/// Attention of queries first_query..<first_query + count of a key-value head, count ≤ 64.
 static void OP(attend_block)(const flare_attention *a, size_t key_value_head, size_t first_query,
                              size_t count) {
   size_t dimension = a->head_dimension, sharing = a->head_count / a->key_value_head_count;
@@ -89,44 +138,28 @@ static void OP(attend_block)(const flare_attention *a, size_t key_value_head, si
   float queries[FLARE_ATTENTION_QUERIES * FLARE_MAX_HEAD_DIMENSION];
   float sums[FLARE_ATTENTION_QUERIES * FLARE_MAX_HEAD_DIMENSION];
   float scores[FLARE_ATTENTION_QUERIES * KEY_BLOCK];
-  float block[KEY_STRIDE * FLARE_MAX_HEAD_DIMENSION];  // keys transposed, or values padded
+  float scratch[KEY_STRIDE * FLARE_MAX_HEAD_DIMENSION];
   softmax_state states[FLARE_ATTENTION_QUERIES];
 
   for (size_t q = 0; q < count; q++) {
-    size_t row = (first_query + q) / sharing, head = key_value_head * sharing + (first_query + q) % sharing;
-    memcpy(queries + q * dimension, a->queries + (row * a->head_count + head) * dimension,
+    memcpy(queries + q * dimension, a->queries + query_offset(a, key_value_head, first_query + q),
            dimension * sizeof(float));
     states[q] = (softmax_state){-INFINITY, 0};
   }
   memset(sums, 0, count * width * sizeof(float));
 
-  size_t first_row = first_query / sharing, last_row = (first_query + count - 1) / sharing;
-  size_t end_key = a->first_position + last_row + 1;
-  size_t first_seen = a->first_position + first_row + 1;
-  first_seen = first_seen > a->window ? first_seen - a->window : 0;
+  // From the first key that the first row sees to the last that the last row sees.
+  size_t end_key = a->first_position + (first_query + count - 1) / sharing + 1;
+  size_t first_row_end = a->first_position + first_query / sharing + 1;
+  size_t first_key = first_row_end > a->window ? first_row_end - a->window : 0;
 
-  for (size_t start = first_seen; start < end_key; start += KEY_BLOCK) {
+  for (size_t start = first_key; start < end_key; start += KEY_BLOCK) {
     size_t key_count = end_key - start < KEY_BLOCK ? end_key - start : KEY_BLOCK;
-    size_t key_width = rounded_up_to_lanes(key_count);
-    const float *keys = a->keys + start * key_stride + key_value_head * dimension;
-    const float *values = a->values + start * key_stride + key_value_head * dimension;
-
-    if (count < TRANSPOSE_THRESHOLD) {
-      for (size_t j = 0; j < key_count; j++)
-        for (size_t q = 0; q < count; q++)
-          scores[q * KEY_BLOCK + j] =
-              OP(dot_f32)(queries + q * dimension, keys + j * key_stride, dimension);
-    } else {
-      for (size_t j = 0; j < key_count; j++)
-        for (size_t d = 0; d < dimension; d++) block[d * KEY_STRIDE + j] = keys[j * key_stride + d];
-      for (size_t d = 0; d < dimension; d++)
-        for (size_t j = key_count; j < key_width; j++) block[d * KEY_STRIDE + j] = 0;
-      memset(scores, 0, count * KEY_BLOCK * sizeof(float));
-      OP(accumulate_product)(queries, dimension, block, KEY_STRIDE, scores, KEY_BLOCK, count,
-                             dimension, key_width);
-    }
-
+    size_t place = start * key_stride + key_value_head * dimension;
+    OP(score_block)(queries, count, a->keys + place, key_stride, key_count, dimension, scratch,
+                    scores);
     for (size_t q = 0; q < count; q++) {
+      // The keys that this query sees: positions seen_first..<seen_end, cut to the block.
       size_t seen_end = a->first_position + (first_query + q) / sharing + 1;
       size_t seen_first = seen_end > a->window ? seen_end - a->window : 0;
       size_t first = seen_first > start ? seen_first - start : 0;
@@ -140,22 +173,12 @@ static void OP(attend_block)(const flare_attention *a, size_t key_value_head, si
           OP(advance_softmax)(&states[q], scores + q * KEY_BLOCK, first, end, key_count, a);
       OP(scale)(sums + q * width, correction, width);
     }
-
-    size_t value_stride = key_stride;
-    if (width != dimension) {  // whole vectors would read into the next head
-      memset(block, 0, key_count * width * sizeof(float));
-      for (size_t j = 0; j < key_count; j++)
-        memcpy(block + j * width, values + j * key_stride, dimension * sizeof(float));
-      values = block;
-      value_stride = width;
-    }
-    OP(accumulate_product)(scores, KEY_BLOCK, values, value_stride, sums, width, count, key_count,
-                           width);
+    OP(add_values)(scores, count, a->values + place, key_stride, key_count, dimension, scratch,
+                   sums);
   }
 
   for (size_t q = 0; q < count; q++) {
-    size_t row = (first_query + q) / sharing, head = key_value_head * sharing + (first_query + q) % sharing;
-    float *out = a->output + (row * a->head_count + head) * dimension;
+    float *out = a->output + query_offset(a, key_value_head, first_query + q);
     for (size_t d = 0; d < dimension; d++) out[d] = sums[q * width + d] / states[q].sum;
   }
 }

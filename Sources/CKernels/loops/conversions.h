@@ -15,7 +15,9 @@ static inline uint32_t bits_of_float(float value) {
   return bits;
 }
 
-static inline float float_from_bf16(uint16_t value) { return float_from_bits((uint32_t)value << 16); }
+static inline float float_from_bf16(uint16_t value) {
+  return float_from_bits((uint32_t)value << 16);
+}
 
 static inline uint16_t bf16_from_float(float value) {
   uint32_t bits = bits_of_float(value);

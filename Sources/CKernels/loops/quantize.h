@@ -91,7 +91,7 @@ static void OP(largest_magnitudes)(const panel_lanes *x, panel_lanes *largest) {
   memcpy(largest, &bits, sizeof bits);
 }
 
-/// Stores scales as float16 and turns them into the inverses of what was stored (0 of a zero scale).
+/// Stores scales as float16 and turns them into the inverses of what was stored, 0 for a zero.
 /// Returns false when one is not finite.
 static bool OP(store_scales)(panel_lanes *scales, uint8_t *out) {
   bool finite = true;
