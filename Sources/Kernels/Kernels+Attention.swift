@@ -45,6 +45,9 @@ extension Kernels {
     }
   }
 
+  /// The widest head that `attend` can take.
+  public static let maximumHeadDimension = FLARE_MAX_HEAD_DIMENSION
+
   /// Causal attention with grouped queries: output = softmax(queries · keysᵀ · scale) · values, head
   /// by head.
   ///
@@ -56,7 +59,7 @@ extension Kernels {
   ///   - queries: [rows, heads · headDimension], heads a multiple of `keyValueHeadCount`.
   ///   - keys: [positions, keyValueHeadCount · headDimension], at least up to the last query.
   ///   - values: as `keys`.
-  ///   - headDimension: at most 256.
+  ///   - headDimension: at most `maximumHeadDimension`.
   ///   - softCap: bounds scores to ± this by tanh, before the softmax.
   ///   - window: how many positions a query sees, its own included: j > position − window.
   ///   - output: as `queries`; gets their row count.
@@ -67,7 +70,7 @@ extension Kernels {
   ) {
     let rowCount = queries.rowCount, positionCount = firstPosition + rowCount
     precondition(
-      1...FLARE_MAX_HEAD_DIMENSION ~= headDimension, "Head dimension out of bounds")
+      1...Self.maximumHeadDimension ~= headDimension, "Head dimension out of bounds")
     precondition(firstPosition >= 0, "Position out of bounds")
     precondition(window ?? 1 > 0 && softCap ?? 1 > 0, "Window or cap out of bounds")
     precondition(

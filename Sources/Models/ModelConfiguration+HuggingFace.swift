@@ -183,9 +183,11 @@ extension ModelConfiguration {
     // Gemma 2 has a head dimension of its own even when the file does not say so.
     let fallback = architecture == .gemma2 ? 256 : hiddenSize / headCount
     let dimension = try optionalSize("head_dim", in: fields) ?? fallback
-    guard dimension > 0, dimension % 2 == 0 else {
+    guard dimension > 0, dimension % 2 == 0, dimension <= Kernels.maximumHeadDimension else {
       throw ModelError(
-        .configuration, "\(fields.subject): 'head_dim' is \(dimension), expected an even number")
+        .configuration,
+        "\(fields.subject): 'head_dim' is \(dimension), "
+          + "expected an even number up to \(Kernels.maximumHeadDimension)")
     }
     return dimension
   }

@@ -64,6 +64,7 @@ struct GoldenModel {
 
 extension LanguageModel {
   /// All logits in one array, row after row.
+  @discardableResult
   func logitArray(of tokens: [Int], source: [Int]? = nil) throws -> [Float] {
     let logits = try logits(of: tokens, source: source)
     let elements = logits.elements
