@@ -20,7 +20,7 @@ public struct GenerationOptions: Sendable {
 }
 
 extension LanguageModel {
-  /// Continues `prompt` token by token.
+  /// Continues `prompt` token by token, as far as the model has positions.
   ///
   /// - Parameters:
   ///   - prompt: tokens, the beginning-of-text token included.
@@ -28,21 +28,22 @@ extension LanguageModel {
   ///   - receive: called with each token as soon as it is chosen; returning false ends the text.
   ///     The end-of-text token is not delivered.
   /// - Returns: the tokens that were delivered.
-  /// - Throws: `ModelError` for an empty prompt, a token outside the vocabulary, a source that no
-  ///   adapter reads, or logits that are not numbers.
+  /// - Throws: `ModelError` for a prompt that is empty or leaves no position, a token outside the
+  ///   vocabulary, a source that no adapter reads, or logits that are not numbers.
   @discardableResult
   public func generate(
     from prompt: [Int], source: [Int]? = nil, _ options: GenerationOptions = GenerationOptions(),
     receive: (Int) throws -> Bool = { _ in true }
   ) throws -> [Int] {
-    guard options.maximumTokenCount > 0 else { return [] }
+    let count = min(options.maximumTokenCount, try room(after: prompt, "prompt"))
+    guard count > 0 else { return [] }
+    if let source { _ = try room(after: source, "source") }
     var session = try Session(
-      self, capacity: prompt.count + options.maximumTokenCount, promptCount: prompt.count,
-      source: source)
+      self, capacity: prompt.count + count, promptCount: prompt.count, source: source)
     var sampler = Sampler(options.sampling)
     var generated: [Int] = []
     var next = prompt
-    while generated.count < options.maximumTokenCount {
+    while generated.count < count {
       let logits = try session.append(next)
       guard logits[0].indices.allSatisfy({ logits[0][$0].isFinite }) else {
         throw ModelError(
@@ -57,6 +58,17 @@ extension LanguageModel {
       next = [token]
     }
     return generated
+  }
+
+  /// How many positions are left behind a text.
+  private func room(after tokens: [Int], _ what: String) throws(ModelError) -> Int {
+    let limit = configuration.maximumPositionCount
+    guard tokens.count < limit else {
+      throw ModelError(
+        .request,
+        "the \(what) has \(tokens.count) tokens and the model \(limit) positions; shorten it")
+    }
+    return limit - tokens.count
   }
 
   /// Continues a text, and gives the continuation as text.

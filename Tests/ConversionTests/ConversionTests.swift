@@ -88,6 +88,41 @@ struct ConversionTests {
     }
   }
 
+  @Test func `a bundle goes back to a checkpoint with every tensor bit for bit`() throws {
+    try withTemporaryDirectory { directory in
+      let bundle = directory.appending("bundle")
+      let back = directory.appending("back")
+      try run(request("gemma2", to: bundle, form: .bundle))
+      try run(
+        ConversionRequest(model: try ModelFiles(bundle), destination: back, form: .huggingFace))
+      let original = try ModelFiles(Vectors.path("models/gemma2")).tensors
+      let result = try ModelFiles(back).tensors
+      #expect(Set(original.tensorInfos) == Set(result.tensorInfos))
+      for info in original.tensorInfos {
+        let (before, after) = (
+          try original.tensor(named: info.name), try result.tensor(named: info.name)
+        )
+        #expect(before.hasSameBytes(as: after), "\(info.name)")
+      }
+    }
+  }
+
+  @Test func `quantized weights go back to a checkpoint as the floats they stand for`() throws {
+    try withTemporaryDirectory { directory in
+      let bundle = directory.appending("bundle")
+      let back = directory.appending("back")
+      try run(request(to: bundle, form: .bundle, quantization: .int4))
+      try run(
+        ConversionRequest(
+          model: try ModelFiles(bundle), destination: back, form: .huggingFace,
+          elementType: .float32))
+      // The activations are quantized too in one and not in the other.
+      let (quantized, float) = (try logits(bundle), try logits(back))
+      #expect(zip(quantized, float).allSatisfy { abs($0 - $1) < 1 })
+      #expect(try float != logits(Vectors.path("models/llama")))
+    }
+  }
+
   @Test func `a source-free merge leaves no adapter behind`() throws {
     try withTemporaryDirectory { directory in
       let merged = directory.appending("merged")

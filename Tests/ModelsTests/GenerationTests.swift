@@ -27,6 +27,9 @@ struct GenerationTests {
     #expect(try model.generate(from: prompt, five).count == 5)
     #expect(
       try model.generate(from: prompt, GenerationOptions(maximumTokenCount: 0)) == [])
+    // The model has 256 positions.
+    let all = GenerationOptions(maximumTokenCount: 1 << 40, stopsAtEndOfText: false)
+    #expect(try model.generate(from: prompt, all).count == 248)
     var received = 0
     let stopped = try model.generate(from: prompt, five) { _ in
       received += 1
@@ -58,5 +61,8 @@ struct GenerationTests {
     #expect(throws: ModelError.self) { try flare.logitArray(of: [1], source: []) }
     #expect(throws: ModelError.self) { try flare.logitArray(of: [1], source: [96]) }
     #expect(throws: ModelError.self) { try plain.generate(from: "text") }
+    let long = Array(repeating: 1, count: 256)
+    #expect(throws: ModelError.self) { try plain.generate(from: long) }
+    #expect(throws: ModelError.self) { try flare.generate(from: [1], source: long) }
   }
 }
