@@ -64,7 +64,13 @@ struct AdapterConfiguration: Sendable {
     }
     let alpha = alphaPattern.first { $0.pattern.matchesSuffix(module) }?.value ?? alpha
     let divisor = usesRankStabilizedScaling ? promised.squareRoot() : promised
-    return Float(alpha / divisor)
+    let scaling = Float(alpha / divisor)
+    guard scaling.isFinite, scaling != 0 else {
+      throw AdapterError(
+        .configuration, directory,
+        "the scaling of '\(module)' is \(scaling), expected a number other than 0")
+    }
+    return scaling
   }
 
   /// Whether the adapter was made for `module`, so that its tensors must be there.
@@ -81,7 +87,8 @@ extension AdapterConfiguration {
   /// Keys that describe training, loading or provenance and change no number at run time.
   private static let harmless: Set<String> = [
     "arrow_config", "auto_mapping", "base_model_name_or_path", "ensure_weight_tying",
-    "eva_config", "inference_mode", "layers_pattern", "lora_dropout", "lora_ga_config",
+    "eva_config", "flare_version", "inference_mode", "layers_pattern", "lora_dropout",
+    "lora_ga_config",
     "loftq_config", "megatron_config", "megatron_core", "peft_type", "peft_version", "revision",
     "runtime_config", "task_type", "corda_config",
     // A group size with a default that PEFT always writes; it acts only with 'use_qalora'.
@@ -90,7 +97,7 @@ extension AdapterConfiguration {
 
   /// Keys whose value `init` reads.
   private static let honoured: Set<String> = [
-    "alpha_pattern", "exclude_modules", "flare_version", "fuse_config", "layers_to_transform",
+    "alpha_pattern", "exclude_modules", "fuse_config", "layers_to_transform",
     "lora_alpha", "r", "rank_pattern", "target_modules", "use_rslora",
   ]
 
@@ -173,6 +180,12 @@ extension AdapterConfiguration {
   ) throws -> FusionFunction? {
     guard let fuse = try fields.fields("fuse_config") else { return nil }
     let name = try fuse.required("fusion_fn", as: String.self)
+    for (key, value) in fuse.members where key != "fusion_fn" && !value.isVacuous {
+      throw AdapterError(
+        .unsupported, directory,
+        "adapter_config.json: 'fuse_config' has '\(key)' \(value.shortDescription), "
+          + "which is not supported; ignoring it could change the numbers")
+    }
     guard let fusion = FusionFunction(rawValue: name) else {
       let known = FusionFunction.allCases.map(\.rawValue).joined(separator: ", ")
       throw AdapterError(

@@ -99,7 +99,7 @@ public struct AdapterStack: Sendable {
     guard let configuration = adapter.configuration else { return }
     let covered = Set(adapter.updates.map(\.module))
     for info in base.tensorInfos
-    where info.shape.rank == 2 && info.name.hasSuffix("_proj.weight") {
+    where info.shape.rank == 2 && info.name.hasSuffix(".weight") {
       let module = String(info.name.dropLast(".weight".count))
       guard covered.contains(module) || !configuration.targets(module) else {
         throw AdapterError(

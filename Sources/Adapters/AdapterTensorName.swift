@@ -19,26 +19,15 @@ struct AdapterTensorName: Hashable {
     let name = key.hasPrefix(Self.prefix) ? key.dropFirst(Self.prefix.count) : key[...]
     for half in [Half.a, .b] {
       let marker = ".\(half.rawValue)."
-      guard let module = name.prefix(before: marker) else { continue }
-      let rest = name.dropFirst(module.count + marker.count)
+      guard let range = name.firstRange(of: marker) else { continue }
+      let module = name[..<range.lowerBound]
+      let rest = name[range.upperBound...]
       guard rest == Self.suffix || rest.hasSuffix(".\(Self.suffix)") else { return nil }
       self.module = String(module)
       self.half = half
       let adapter = rest.dropLast(Self.suffix.count)
       adapterName = adapter.isEmpty ? nil : String(adapter.dropLast())
       return
-    }
-    return nil
-  }
-}
-
-extension Substring {
-  /// What stands before the first `marker`, or nil when there is none.
-  fileprivate func prefix(before marker: String) -> Substring? {
-    var start = startIndex
-    while start < endIndex {
-      if self[start...].hasPrefix(marker) { return self[..<start] }
-      start = index(after: start)
     }
     return nil
   }

@@ -8,6 +8,9 @@ public enum FusionFunction: String, Sendable, Hashable, CaseIterable {
   /// `relu(s) + relu(t)`, the paper's choice
   case addRelu = "add_relu"
 
+  /// Whether `φ(s, t) = φ(s, 0) + t`, so that the target's part can be in the weights.
+  var isLinear: Bool { self == .add }
+
   /// Replaces each element of `target` by its fusion with the same element of `source`.
   package func fuse(_ source: Span<Float>, into target: inout MutableSpan<Float>) {
     precondition(source.count == target.count, "Element counts differ")

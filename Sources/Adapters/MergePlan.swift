@@ -17,10 +17,6 @@ public struct MergePlan: Sendable {
     public let reason: String
   }
 
-  /// Every update of every adapter exactly once.
-  public let ledger: [Entry]
-  /// The updates whose delta goes into the weights, by module, in order.
-  public let merged: [String: [LowRankUpdate]]
   /// One adapter of the merge and what is left of it.
   public struct Part: Sendable {
     public let adapter: Adapter
@@ -31,6 +27,10 @@ public struct MergePlan: Sendable {
     public let residue: Adapter?
   }
 
+  /// Every update of every adapter exactly once.
+  public let ledger: [Entry]
+  /// The updates whose delta goes into the weights, by module, in order.
+  public let merged: [String: [LowRankUpdate]]
   /// The adapters in order.
   public let parts: [Part]
 
@@ -75,11 +75,8 @@ public struct MergePlan: Sendable {
   private static func disposition(of update: LowRankUpdate, isSourceFree: Bool) -> Disposition {
     if update.isInWeights { return .mergedBefore }
     guard let fusion = update.fusion, !isSourceFree else { return .mergedExactly }
-    return switch fusion {
     // B·(A·s + A·x) = B·A·s + B·A·x: the second term depends on x alone.
-    case .add: .mergedTargetHalf
-    case .addRelu: .keptAtRunTime
-    }
+    return fusion.isLinear ? .mergedTargetHalf : .keptAtRunTime
   }
 
   private static func reason(

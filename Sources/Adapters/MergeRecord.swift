@@ -2,64 +2,84 @@ import Files
 public import JSON
 public import SystemPackage
 
-/// `flare.json` in a merged checkpoint: what was merged, and which adapters run beside the weights.
+/// `flare.json` in a merged checkpoint: which adapters it contains, and what the merge did.
 ///
 /// Specified in `formats/residue.md`.
 public struct MergeRecord: Sendable {
   public static let fileName = "flare.json"
   private static let formatName = "flare-merge"
 
-  /// What is left of adapters and where it goes, relative to the checkpoint, in order.
-  public let residues: [(adapter: Adapter, path: String)]
-  public let ledger: [MergePlan.Entry]
+  /// In the order in which they apply.
+  public let adapters: [AppliedAdapter]
+  /// What the last merge did, module by module.
+  public let ledger: JSONValue
 
-  public init(_ plan: MergePlan) {
-    ledger = plan.ledger
-    residues = plan.parts.compactMap(\.residue).enumerated().map { index, residue in
-      (residue, Self.residuePath(index, residue))
-    }
+  public init(_ adapters: [AppliedAdapter], ledger: [MergePlan.Entry]) {
+    self.adapters = adapters
+    self.ledger = .array(ledger.map(\.json))
   }
 
-  /// The folder of the residue of adapter number `index`, below the model.
-  public static func residuePath(_ index: Int, _ residue: Adapter) -> String {
-    "adapters/\(index)-\(residue.name)"
+  /// Reads the record of the checkpoint in `directory`; nil when it is not the result of a merge.
+  ///
+  /// - Throws: a `FlareError` when `flare.json` is malformed or names a path outside the
+  ///   checkpoint.
+  public init?(of directory: FilePath) throws {
+    let path = directory.appending(Self.fileName)
+    guard path.exists else { return nil }
+    do {
+      let fields = try JSONFields(try JSONValue(contentsOf: path), subject: Self.fileName)
+      guard try fields.required("format") == Self.formatName, try fields.required("version") == 1
+      else {
+        throw JSONFieldError(
+          "\(Self.fileName): expected 'format' \"\(Self.formatName)\" of 'version' 1")
+      }
+      guard let adapters = fields["adapters"]?.array else {
+        throw JSONFieldError("\(Self.fileName): 'adapters' is missing, expected a list")
+      }
+      self.adapters = try adapters.map {
+        try AppliedAdapter(JSONFields($0, subject: Self.fileName))
+      }
+      ledger = fields["ledger"] ?? []
+    } catch let error as JSONFieldError {
+      throw AdapterError(.configuration, directory, error.description)
+    }
   }
 
   public var json: JSONValue {
     [
       "format": .string(Self.formatName), "version": 1,
-      "adapters": .array(residues.map { .string($0.path) }),
-      "ledger": .array(
-        ledger.map { entry in
-          [
-            "adapter": .string(entry.adapter), "module": .string(entry.module),
-            "disposition": .string(entry.disposition.rawValue), "reason": .string(entry.reason),
-          ]
-        }),
+      "adapters": .array(adapters.map(\.json)), "ledger": ledger,
     ]
   }
+}
 
-  /// The residues that a checkpoint names; none when it is not the result of a merge.
-  ///
-  /// - Throws: a `FlareError` when `flare.json` is malformed or names a path outside the
-  ///   checkpoint.
-  public static func adapterPaths(in checkpoint: FilePath) throws -> [FilePath] {
-    let path = checkpoint.appending(fileName)
-    guard path.exists else { return [] }
-    do {
-      let fields = try JSONFields(try JSONValue(contentsOf: path), subject: fileName)
-      guard try fields.required("format") == formatName, try fields.required("version") == 1 else {
-        throw JSONFieldError("\(fileName): expected 'format' \"\(formatName)\" of 'version' 1")
-      }
-      return try fields.required("adapters", as: [String].self).map { name in
-        let relative = FilePath(name)
-        guard relative.isRelative, relative.isLexicallyNormal, !relative.isEmpty,
-          relative.components.first?.kind == .regular
-        else { throw JSONFieldError("\(fileName): adapter path '\(name)' leaves the checkpoint") }
-        return checkpoint.appending(relative.components)
-      }
-    } catch let error as JSONFieldError {
-      throw AdapterError(.configuration, checkpoint, error.description)
+extension AppliedAdapter {
+  fileprivate init(_ fields: JSONFields) throws(JSONFieldError) {
+    path = try fields.optional("path")
+    if let path {
+      let relative = FilePath(path)
+      guard relative.isRelative, !relative.isEmpty,
+        relative.components.allSatisfy({ $0.kind == .regular })
+      else { throw JSONFieldError("\(fields.subject): 'path' \"\(path)\" leaves the checkpoint") }
     }
+    name = try fields.required("name")
+    kind = try fields.required("kind")
+    mergedModules = try fields.required("merged_modules")
+  }
+
+  fileprivate var json: JSONValue {
+    [
+      "name": .string(name), "kind": .string(kind), "path": path.map { .string($0) } ?? nil,
+      "merged_modules": .array(mergedModules.map { .string($0) }),
+    ]
+  }
+}
+
+extension MergePlan.Entry {
+  public var json: JSONValue {
+    [
+      "adapter": .string(adapter), "module": .string(module),
+      "disposition": .string(disposition.rawValue), "reason": .string(reason),
+    ]
   }
 }

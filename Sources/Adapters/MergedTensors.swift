@@ -8,15 +8,15 @@ public import Tensors
 public struct MergedTensors: TensorSource {
   private let base: any TensorSource
   private let updates: [String: [LowRankUpdate]]
-  private let elementType: ElementType?
+  private let elementType: @Sendable (TensorInfo) -> ElementType
   private let kernels: Kernels
 
   /// - Parameters:
   ///   - plan: what to merge; its adapters have been checked against `base`.
-  ///   - elementType: float32, float16 or bfloat16 for every float tensor; nil keeps each one's own.
+  ///   - elementType: float32, float16 or bfloat16 for a float vector or matrix of the base.
   public init(
-    _ base: any TensorSource, _ plan: MergePlan, elementType: ElementType? = nil,
-    with kernels: Kernels
+    _ base: any TensorSource, _ plan: MergePlan, with kernels: Kernels,
+    elementType: @escaping @Sendable (TensorInfo) -> ElementType = { $0.elementType }
   ) {
     self.base = base
     updates = Dictionary(
@@ -31,7 +31,9 @@ public struct MergedTensors: TensorSource {
 
   public func tensor(named name: String) throws(TensorSourceError) -> Tensor {
     let tensor = try base.tensor(named: name)
-    let type = destinationType(of: tensor.elementType)
+    let type = converted(
+      TensorInfo(name: name, shape: tensor.shape, elementType: tensor.elementType)
+    ).elementType
     let updates = updates[name] ?? []
     if updates.isEmpty && type == tensor.elementType { return tensor }
     guard updates.isEmpty || !tensor.elementType.isGrouped else {
@@ -44,21 +46,30 @@ public struct MergedTensors: TensorSource {
       kernels.addProduct(update.loraB, update.loraA, scale: update.scaling, to: &weight)
     }
     let result = kernels.tensor(weight, shape: tensor.shape, as: type)
+    try check(result, named: name, from: tensor, updates)
+    return result
+  }
+
+  /// Refuses a result in which rounding lost everything: values that overflow, or all deltas.
+  private func check(
+    _ result: Tensor, named name: String, from tensor: Tensor, _ updates: [LowRankUpdate]
+  ) throws(TensorSourceError) {
+    // float16 ends at 65504; the other types reach as far as float32.
+    if result.elementType == .float16, !kernels.floats(of: result).isFinite {
+      throw TensorSourceError(
+        "'\(name)' has values that F16 cannot hold. Write it with --dtype bf16 or f32")
+    }
     if result.elementType == tensor.elementType, result.hasSameBytes(as: tensor),
       updates.contains(where: { !$0.isZero })
     {
       throw TensorSourceError(
-        "'\(name)' does not change: every delta is too small for \(type). Merge with --dtype f32")
+        "'\(name)' does not change: every delta is too small for \(result.elementType). "
+          + "Merge with --dtype f32")
     }
-    return result
   }
 
   private func converted(_ info: TensorInfo) -> TensorInfo {
-    TensorInfo(
-      name: info.name, shape: info.shape, elementType: destinationType(of: info.elementType))
-  }
-
-  private func destinationType(of type: ElementType) -> ElementType {
-    type.isComputable ? elementType ?? type : type
+    guard info.elementType.isComputable, 1...2 ~= info.shape.rank else { return info }
+    return TensorInfo(name: info.name, shape: info.shape, elementType: elementType(info))
   }
 }

@@ -6,7 +6,7 @@ enum ModuleSelector: Sendable {
   case suffixes([String])
   /// A string: the whole name matches the expression.
   case expression(ModulePattern)
-  /// `"all-linear"`: every linear layer but the output head.
+  /// `"all-linear"`: every linear layer but the output head; the others are called projections.
   case allLinear
 
   func selects(_ module: String) -> Bool {
@@ -14,7 +14,7 @@ enum ModuleSelector: Sendable {
     case .suffixes(let suffixes):
       suffixes.contains { module == $0 || module.hasSuffix(".\($0)") }
     case .expression(let pattern): pattern.matchesWhole(module)
-    case .allLinear: module != "lm_head"
+    case .allLinear: module.hasSuffix("_proj")
     }
   }
 }

@@ -48,15 +48,7 @@ struct ResidueConfiguration {
       var modules: OrderedDictionary<String, Module> = [:]
       for key in entries.members.keys {
         guard let entry = try entries.fields(key) else { continue }
-        let fusion = try entry.optional("fusion", as: String.self)
-        guard fusion == nil || fusion.flatMap(FusionFunction.init) != nil else {
-          throw JSONFieldError(
-            "\(entry.subject): 'fusion' is \"\(fusion ?? "")\", which is unknown")
-        }
-        modules[key] = Module(
-          scaling: Float(try entry.required("scaling", as: Double.self)),
-          fusion: fusion.flatMap(FusionFunction.init), isInWeights: try entry.required("in_weights")
-        )
+        modules[key] = try Self.module(entry, named: key)
       }
       self.modules = modules
     } catch let error as JSONFieldError {
@@ -64,6 +56,34 @@ struct ResidueConfiguration {
     } catch {
       throw AdapterError(.configuration, directory, "\(error)")
     }
+  }
+
+  private static func module(
+    _ fields: JSONFields, named name: String
+  ) throws(JSONFieldError) -> Module {
+    let fusionName = try fields.optional("fusion", as: String.self)
+    let module = Module(
+      scaling: Float(try fields.required("scaling", as: Double.self)),
+      fusion: fusionName.flatMap(FusionFunction.init),
+      isInWeights: try fields.required("in_weights"))
+    guard module.scaling.isFinite, module.scaling != 0 else {
+      throw JSONFieldError(
+        "\(fields.subject): 'scaling' is \(module.scaling), expected a number other than 0")
+    }
+    guard (fusionName == nil) == (module.fusion == nil) else {
+      throw JSONFieldError(
+        "\(fields.subject): 'fusion' is \"\(fusionName ?? "")\", which is unknown")
+    }
+    if let fusion = module.fusion {
+      guard Adapter.fuses(name) else {
+        throw JSONFieldError("\(fields.subject): only q_proj and v_proj can have a 'fusion'")
+      }
+      guard fusion.isLinear || !module.isInWeights else {
+        throw JSONFieldError(
+          "\(fields.subject): '\(fusion.rawValue)' cannot be in the weights")
+      }
+    }
+    return module
   }
 
   var json: JSONValue {

@@ -17,18 +17,16 @@ extension Conversion {
     for companion in request.model.companions {
       try writer.addFile(companion.lastComponent?.string ?? "", copying: companion)
     }
-    var adapters: [BundleManifest.Adapter] = []
-    for (index, part) in mergePlan.parts.enumerated() {
-      let residuePath = part.residue.map { MergeRecord.residuePath(index, $0) }
-      if let residue = part.residue, let residuePath {
-        let staging = try TemporaryDirectory()
-        try residue.write { try NewFile(staging.path.appending($0)) }
-        try writer.addDirectory(residuePath, copying: staging.path)
-      }
-      adapters.append(
-        BundleManifest.Adapter(
-          name: part.adapter.name, kind: part.adapter.fusion == nil ? "lora" : "flare",
-          path: residuePath, mergedModules: part.mergedModules))
+    let applied = appliedAdapters
+    for case (let record, let residue?) in applied {
+      let staging = try TemporaryDirectory()
+      try residue.write { try NewFile(staging.path.appending($0)) }
+      try writer.addDirectory(record.path ?? "", copying: staging.path)
+    }
+    let adapters = applied.map { record, _ in
+      BundleManifest.Adapter(
+        name: record.name, kind: record.kind, path: record.path,
+        mergedModules: record.mergedModules)
     }
     try writer.commit(try manifest(adapters))
   }
@@ -46,10 +44,16 @@ extension Conversion {
     let configuration = try request.model.configuration()
     return BundleManifest(
       architecture: configuration.architecture.rawValue, createdBy: "flare \(flareVersion)",
-      quantization: request.quantization.map {
-        BundleManifest.Quantization(scheme: "search", elementType: $0.linearType)
-      } ?? request.model.bundle?.manifest.quantization,
+      quantization: quantization,
       base: try base(), adapters: adapters, license: request.model.bundle?.manifest.license)
+  }
+
+  /// What the manifest says of quantization, which is only what the tensors are.
+  private var quantization: BundleManifest.Quantization? {
+    guard tensors.tensorInfos.contains(where: \.elementType.isGrouped) else { return nil }
+    return request.quantization.map {
+      BundleManifest.Quantization(scheme: "search", elementType: $0.linearType)
+    } ?? request.model.bundle?.manifest.quantization
   }
 
   /// The model that the bundle is made from: that of the source bundle, or the source itself.

@@ -15,12 +15,13 @@ extension Conversion {
       tensors, into: directory, progress: progress)
     try directory.write(configurationText, to: ModelFiles.configurationName)
     for companion in request.model.companions { try directory.copy(companion) }
-    if !mergePlan.ledger.isEmpty {
-      let record = MergeRecord(mergePlan)
-      for residue in record.residues {
-        let folder = FilePath(residue.path)
-        try residue.adapter.write { try directory.newFile(folder.appending($0)) }
-      }
+    let applied = appliedAdapters
+    for case (let record, let residue?) in applied {
+      let folder = FilePath(record.path ?? "")
+      try residue.write { try directory.newFile(folder.appending($0)) }
+    }
+    if !applied.isEmpty {
+      let record = MergeRecord(applied.map(\.record), ledger: mergePlan.ledger)
       try directory.write(
         record.json.serialized(isIndented: true) + "\n", to: MergeRecord.fileName)
     }

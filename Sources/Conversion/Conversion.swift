@@ -30,7 +30,8 @@ public struct Conversion: Sendable {
     self.request = request
     mergePlan = MergePlan(model.adapters, isSourceFree: request.isSourceFree)
     let merged = MergedTensors(
-      request.model.tensors, mergePlan, elementType: request.elementType, with: kernels)
+      request.model.tensors, mergePlan, with: kernels,
+      elementType: Self.elementTypes(request, mergePlan))
     tensors =
       try request.quantization.map { scheme in
         if let info = request.model.tensors.tensorInfos.first(where: { $0.elementType.isGrouped }) {
@@ -42,6 +43,22 @@ public struct Conversion: Sendable {
         return QuantizedTensors(merged, scheme: scheme, with: kernels)
       } ?? merged
     try checkForm()
+  }
+
+  /// The type that each float tensor has after the merge.
+  ///
+  /// What is merged and then quantized stays in float32 between the two, so that it is rounded once.
+  private static func elementTypes(
+    _ request: ConversionRequest, _ plan: MergePlan
+  ) -> @Sendable (TensorInfo) -> ElementType {
+    let (scheme, elementType) = (request.quantization, request.elementType)
+    let merged = Set(plan.merged.keys.map { $0 + ".weight" })
+    return { info in
+      if merged.contains(info.name), case .quantize = scheme?.decision(for: info) {
+        return .float32
+      }
+      return elementType ?? info.elementType
+    }
   }
 
   private func checkForm() throws(ConversionError) {
@@ -63,6 +80,11 @@ public struct Conversion: Sendable {
 
   /// The size of the weights that will be written, in bytes.
   public var byteCount: Int { tensors.tensorInfos.reduce(0) { $0 + $1.byteCount } }
+
+  /// The adapters that the destination will contain, with what runs beside its weights.
+  var appliedAdapters: [(record: AppliedAdapter, residue: Adapter?)] {
+    mergePlan.appliedAdapters(after: request.model.appliedAdapters)
+  }
 
   /// Checks the destination.
   ///

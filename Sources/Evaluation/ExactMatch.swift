@@ -42,6 +42,7 @@ public struct ExactMatch: Sendable {
     progress: (Int) -> Void = { _ in }
   ) throws {
     let questions = set.questions
+    try Self.check(questions, setting)
     predictions = try questions.indices.map { index in
       let question = questions[index]
       let prompt: String
@@ -70,6 +71,21 @@ public struct ExactMatch: Sendable {
       return Prediction(
         id: question.id, text: answer,
         isRight: answers.contains { normalizedAnswer($0) == normalized })
+    }
+  }
+}
+
+extension ExactMatch {
+  private static func check(
+    _ questions: [Question], _ setting: Setting
+  ) throws(EvaluationError) {
+    if setting == .wrongSource && questions.count < 2 {
+      throw EvaluationError(
+        description: "a wrong source is another question's translation, and there is one question")
+    }
+    if setting == .sourceText, let question = questions.first(where: \.sourceAnswers.isEmpty) {
+      throw EvaluationError(
+        description: "question '\(question.id)' has no 'source_answer' to compare with")
     }
   }
 }

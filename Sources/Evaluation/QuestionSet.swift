@@ -32,21 +32,21 @@ public struct QuestionSet: Sendable {
   ///
   /// - Throws: `QuestionSetError` with the line of the first defect, `FileError`.
   public init(contentsOf path: FilePath) throws {
-    let text: String
-    do {
-      let file = try MappedFile(path)
-      text = String(copying: try UTF8Span(validating: Span(_bytes: file.bytes)))
-    } catch is UTF8.ValidationError {
-      throw QuestionSetError(path: path, detail: "not UTF-8 text")
-    }
+    let file = try MappedFile(path)
+    let bytes = Span<UInt8>(_bytes: file.bytes)
     var questions: [Question] = []
-    for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated()
-    where !line.allSatisfy(\.isWhitespace) {
+    var start = 0
+    for number in 1... {
+      guard start < bytes.count else { break }
+      // Bytes and not characters: "\r\n" is one character, and a line may end in either.
+      let end = (start..<bytes.count).first { bytes[$0] == UInt8(ascii: "\n") } ?? bytes.count
+      let line = bytes.extracting(start..<end)
+      start = end + 1
+      guard line.indices.contains(where: { line[$0] > UInt8(ascii: " ") }) else { continue }
       do {
-        let json = try JSONValue(parsing: String(line))
-        questions.append(try Question(json, number: index + 1))
+        questions.append(try Question(JSONValue(parsing: line), number: number))
       } catch {
-        throw QuestionSetError(path: path, detail: "line \(index + 1): \(error)")
+        throw QuestionSetError(path: path, detail: "line \(number): \(error)")
       }
     }
     guard !questions.isEmpty else {
@@ -71,7 +71,7 @@ extension Question {
     id = fields["id"]?.string ?? fields["id"]?.shortDescription ?? "\(number)"
     target = Wording(
       context: try fields.required("context"), question: try fields.required("question"))
-    answers = try Self.answers("answer", in: fields)
+    answers = try fields.oneOrMany("answer")
     guard !answers.isEmpty else { throw JSONFieldError("question: 'answer' is missing") }
     let context = try fields.optional("source_context", as: String.self)
     let question = try fields.optional("source_question", as: String.self)
@@ -82,14 +82,6 @@ extension Question {
       throw JSONFieldError(
         "question: 'source_context' and 'source_question' belong together, one is missing")
     }
-    sourceAnswers = try Self.answers("source_answer", in: fields)
-  }
-
-  private static func answers(_ key: String, in fields: JSONFields) throws -> [String] {
-    switch fields[key] {
-    case nil, .null: []
-    case .array: try fields.required(key)
-    default: [try fields.required(key)]
-    }
+    sourceAnswers = try fields.oneOrMany("source_answer")
   }
 }

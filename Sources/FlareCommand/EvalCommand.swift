@@ -44,8 +44,9 @@ struct EvalCommand: ParsableCommand {
     let questions = try QuestionSet(contentsOf: data)
     let model = try LanguageModel(model, adapters: adapters.read(with: kernels), with: kernels)
     let bar = ProgressBar("Asking", total: questions.questions.count, unit: .items)
-    let result = try ExactMatch(model, on: questions, setting) { _ in bar.advance(by: 1) }
-    bar.finish()
+    let result = try bar.during {
+      try ExactMatch(model, on: questions, setting) { _ in bar.advance(by: 1) }
+    }
 
     if json {
       writeJSON([

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Conversion
 import Files
 
 @main
@@ -32,7 +33,9 @@ struct FlareCommand: ParsableCommand {
       standardError.write("flare: \(error)\n")
       exit(withError: error.kind.exitCode)
     } catch {
-      exit(withError: error)
+      guard exitCode(for: error) == .failure, !(error is ExitCode) else { exit(withError: error) }
+      standardError.write("flare: unexpected: \(error)\n")
+      exit(withError: FailureKind.bug.exitCode)
     }
   }
 }

@@ -36,12 +36,14 @@ struct InspectCommand: ParsableCommand {
 
   private func describeModel() throws -> Description {
     let files = try ModelFiles(path)
+    files.warn()
     let configuration = try files.configuration()
     let infos = files.tensors.tensorInfos
     let types = TypeSummary(infos)
-    var description = Description(title: "\(path): \(files.form.rawValue)")
+    var description = Description(path, files.form.rawValue)
     description.add("architecture", configuration.architecture.displayName)
-    description.add("parameters", groupedText(types.elementCount))
+    description.add(
+      "parameters", groupedText(types.elementCount), json: .integer(types.elementCount))
     description.add("weights", types.text, json: types.json)
     description.add("shape", configuration.shapeText, json: configuration.shapeJSON)
     description.add("rope", configuration.rope.text)
@@ -62,7 +64,7 @@ struct InspectCommand: ParsableCommand {
   private func describeAdapter() throws -> Description {
     let adapter = try Adapter(path, with: Kernels(threadCount: 1))
     let ledger = MergePlan(try AdapterStack([AdapterStack.Member(adapter)])).ledger
-    var description = Description(title: "\(path): adapter")
+    var description = Description(path, "adapter")
     description.add("kind", adapter.kindText)
     if let base = adapter.baseModelName { description.add("trained on", base) }
     let ranks = Set(adapter.updates.map(\.rank)).sorted().map(String.init)
@@ -72,24 +74,29 @@ struct InspectCommand: ParsableCommand {
     let parameters = adapter.updates.reduce(0) {
       $0 + $1.loraA.shape.elementCount + $1.loraB.shape.elementCount
     }
-    description.add("parameters", groupedText(parameters))
-    description.add("modules", "\(adapter.updates.count)")
+    description.add("parameters", groupedText(parameters), json: .integer(parameters))
+    description.add(
+      "modules", "\(adapter.updates.count)", json: .integer(adapter.updates.count))
     description.append(
       "ledger", LedgerText(ledger).text,
       json: .array(
-        ledger.map { ["module": .string($0.module), "result": .string($0.disposition.rawValue)] }))
+        ledger.map(\.json)))
     return description
   }
 }
 
 /// Labelled facts that print as lines or as JSON.
 private struct Description {
-  private let title: String
+  private let path: FilePath
+  private let form: String
   private var fields: [(label: String, value: String)] = []
   private var jsonFields: [(String, JSONValue)] = []
   private var tables = ""
 
-  init(title: String) { self.title = title }
+  init(_ path: FilePath, _ form: String) {
+    self.path = path
+    self.form = form
+  }
 
   mutating func add(_ label: String, _ value: String, json: JSONValue? = nil) {
     fields.append((label, value))
@@ -121,10 +128,10 @@ private struct Description {
         }))
   }
 
-  var text: String { "\(title)\n\n" + fieldsText(fields) + tables }
+  var text: String { "\(path): \(form)\n\n" + fieldsText(fields) + tables }
 
   var json: JSONValue {
-    .object(JSONObject([("path", .string(title))] + jsonFields))
+    .object(JSONObject([("path", .string(path.string)), ("form", .string(form))] + jsonFields))
   }
 }
 
@@ -175,7 +182,7 @@ extension RotaryEmbedding {
     case .none: "theta \(theta)"
     case .linear(let factor): "theta \(theta), linear, factor \(factor)"
     case .llama3(let factor, _, _, let original):
-      "theta \(theta), llama3, factor \(factor) over \(original) positions"
+      "theta \(theta), llama3, factor \(factor) over \(Int(original)) positions"
     }
   }
 }

@@ -41,25 +41,7 @@ struct LogitsCommand: ParsableCommand {
     let logits = try model.logits(of: tokens.tokens, source: sourceTokens?.tokens)
     let tensor = kernels.tensor(
       logits, shape: [logits.rowCount, logits.columnCount], as: .float32)
-    let source = OneTensor(named: "logits", tensor)
+    let source = TensorTable([("logits", tensor)])
     try SafetensorsPlan(source.tensorInfos).write(source, to: output, mayReplace: overwrite)
-  }
-}
-
-/// A source of a single tensor.
-private struct OneTensor: TensorSource {
-  let tensorInfos: [TensorInfo]
-  private let tensor: Tensor
-
-  init(named name: String, _ tensor: Tensor) {
-    tensorInfos = [TensorInfo(name: name, shape: tensor.shape, elementType: tensor.elementType)]
-    self.tensor = tensor
-  }
-
-  func info(named name: String) -> TensorInfo? { tensorInfos.first { $0.name == name } }
-
-  func tensor(named name: String) throws(TensorSourceError) -> Tensor {
-    guard info(named: name) != nil else { throw TensorSourceError(missing: name, in: self) }
-    return tensor
   }
 }

@@ -55,7 +55,7 @@ extension Tokenizer {
       return
     }
     guard let tokenizerPath = try ModelFiles(path).tokenizerPath else {
-      throw ModelError(.notAModel, "\(path): has no 'tokenizer.json'")
+      throw ModelError(.missingTokenizer, "\(path): has no 'tokenizer.json'")
     }
     try self.init(contentsOf: tokenizerPath)
   }

@@ -51,6 +51,19 @@ public struct JSONFields: Sendable {
     return result
   }
 
+  /// The values of a key that holds one value or a list of them; none when it is absent or null.
+  ///
+  /// - Throws: `JSONFieldError` when a value is of another type.
+  public func oneOrMany<Value: JSONReadable>(
+    _ key: String, as type: Value.Type = Value.self
+  ) throws(JSONFieldError) -> [Value] {
+    switch members[key] {
+    case nil, .null: return []
+    case .array: return try required(key)
+    default: return [try required(key)]
+    }
+  }
+
   /// The object under `key` as fields of their own, or nil when it is absent or null.
   ///
   /// - Throws: `JSONFieldError` when the key has a value that is not an object.

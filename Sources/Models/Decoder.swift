@@ -9,14 +9,14 @@ protocol Decoder: Sendable {
   associatedtype Layer: DecoderLayer
 
   var configuration: ModelConfiguration { get }
-  /// `[vocabularySize, hiddenSize]`
+  /// One row a token, `[vocabularySize, hiddenSize]`.
   var embedTokens: Tensor { get }
   /// What embeddings are multiplied by before the first layer.
   var embeddingScale: Float { get }
   var layers: [Layer] { get }
   var finalNorm: RMSNorm { get }
-  /// `[vocabularySize, hiddenSize]`
-  var outputHead: Tensor { get }
+  /// From hidden states to logits, `[vocabularySize, hiddenSize]`.
+  var outputHead: Linear { get }
 
   /// Takes the weights from `weights`, naming each tensor as the checkpoint does.
   init(_ configuration: ModelConfiguration, _ weights: inout WeightLoader) throws
@@ -39,8 +39,7 @@ extension Decoder {
     _ state: inout DecodingState, over tokens: ArraySlice<Int>, _ kernels: Kernels,
     recordingInto recorder: inout SourceStates.Recorder?
   ) {
-    let context = PassContext(
-      kernels: kernels, pass: state.pass, firstPosition: state.positionCount, source: state.source)
+    let context = state.context(kernels)
     kernels.gatherRows(Array(tokens), of: embedTokens, into: &state.workspace.hidden)
     if embeddingScale != 1 { kernels.scale(&state.workspace.hidden, by: embeddingScale) }
     for (layer, cache) in zip(layers, state.caches) {
@@ -60,24 +59,11 @@ extension Decoder {
   ) -> FloatMatrix {
     if onlyLast { state.workspace.hidden.keepLastRow() }
     finalNorm.apply(state.workspace.hidden, into: &state.workspace.normed.values, kernels)
-    kernels.prepare(&state.workspace.normed, for: [outputHead])
+    kernels.prepare(&state.workspace.normed, for: [outputHead.weight])
     var logits = FloatMatrix(
       rowCapacity: state.workspace.hidden.rowCount, columnCount: configuration.vocabularySize)
-    kernels.multiply(outputHead, state.workspace.normed, into: &logits)
+    outputHead.apply(state.workspace.normed, into: &logits, state.context(kernels))
     if let cap = configuration.finalSoftCap { kernels.softCap(&logits, at: cap) }
     return logits
-  }
-}
-
-extension FloatMatrix {
-  /// Moves the last row to the front and drops the others.
-  fileprivate mutating func keepLastRow() {
-    let last = rowCount - 1
-    for column in 0..<columnCount {
-      let value = self[last][column]
-      var first = mutableRow(0)
-      first[column] = value
-    }
-    rowCount = 1
   }
 }

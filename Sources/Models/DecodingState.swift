@@ -35,6 +35,11 @@ struct DecodingState: ~Copyable {
   mutating func advance(by count: Int) {
     positionCount += count
   }
+
+  /// What the layers need to know about the next chunk.
+  func context(_ kernels: Kernels) -> PassContext {
+    PassContext(kernels: kernels, pass: pass, firstPosition: positionCount, source: source)
+  }
 }
 
 /// The keys and values of one layer, `[position, keyValueHeadCount · headDimension]` each.
@@ -53,19 +58,6 @@ final class KeyValueCache {
   func append(keys newKeys: borrowing FloatMatrix, values newValues: borrowing FloatMatrix) {
     keys.append(newKeys)
     values.append(newValues)
-  }
-}
-
-extension FloatMatrix {
-  /// Copies rows behind those that are there.
-  mutating func append(_ rows: borrowing FloatMatrix) {
-    let first = rowCount
-    rowCount += rows.rowCount
-    for row in 0..<rows.rowCount {
-      var destination = mutableRow(first + row)
-      let source = rows[row]
-      for column in source.indices { destination[column] = source[column] }
-    }
   }
 }
 

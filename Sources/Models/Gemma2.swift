@@ -11,7 +11,7 @@ struct Gemma2: Decoder {
   let embeddingScale: Float
   let layers: [Layer]
   let finalNorm: RMSNorm
-  let outputHead: Tensor
+  let outputHead: Linear
 
   init(_ configuration: ModelConfiguration, _ weights: inout WeightLoader) throws {
     self.configuration = configuration

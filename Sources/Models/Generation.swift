@@ -45,12 +45,6 @@ extension LanguageModel {
     var next = prompt
     while generated.count < count {
       let logits = try session.append(next)
-      guard logits[0].indices.allSatisfy({ logits[0][$0].isFinite }) else {
-        throw ModelError(
-          .tensors,
-          "the logits after token \(session.tokenCount) are not all numbers; "
-            + "the weights are damaged or overflow")
-      }
       let token = sampler.next(logits[0])
       if options.stopsAtEndOfText && endOfTextTokens.contains(token) { break }
       generated.append(token)
@@ -86,7 +80,8 @@ extension LanguageModel {
   ) throws -> String {
     guard let tokenizer else {
       throw ModelError(
-        .request, "the model has no 'tokenizer.json', so it can continue tokens but not text")
+        .missingTokenizer,
+        "the model has no 'tokenizer.json', so it can continue tokens but not text")
     }
     var decoder = tokenizer.streamingDecoder()
     var text = ""

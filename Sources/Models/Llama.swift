@@ -10,7 +10,7 @@ struct Llama: Decoder {
   let embeddingScale: Float = 1
   let layers: [Layer]
   let finalNorm: RMSNorm
-  let outputHead: Tensor
+  let outputHead: Linear
 
   init(_ configuration: ModelConfiguration, _ weights: inout WeightLoader) throws {
     self.configuration = configuration

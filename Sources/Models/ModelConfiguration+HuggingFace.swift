@@ -62,8 +62,8 @@ extension ModelConfiguration {
       slidingWindows: isGemma
         ? try slidingWindows(fields, layerCount: layerCount)
         : Array(repeating: nil, count: layerCount),
-      beginningOfTextToken: try tokens("bos_token_id", in: fields).first,
-      endOfTextTokens: try tokens("eos_token_id", in: fields))
+      beginningOfTextToken: try fields.oneOrMany("bos_token_id", as: Int.self).first,
+      endOfTextTokens: try fields.oneOrMany("eos_token_id"))
   }
 }
 
@@ -90,45 +90,13 @@ extension ModelConfiguration {
     return architecture
   }
 
-  /// Keys whose value `read` uses, for each architecture.
-  private static func honouredKeys(_ architecture: Architecture) -> Set<String> {
-    let shared: Set<String> = [
-      "architectures", "attention_bias", "bos_token_id", "eos_token_id", "head_dim", "hidden_size",
-      "intermediate_size", "max_position_embeddings", "model_type", "num_attention_heads",
-      "num_hidden_layers", "num_key_value_heads", "rms_norm_eps", "rope_parameters",
-      "rope_scaling", "rope_theta", "tie_word_embeddings", "vocab_size",
-    ]
-    return switch architecture {
-    case .llama: shared.union(["hidden_act", "mlp_bias"])
-    case .gemma2:
-      shared.union([
-        "attn_logit_softcapping", "final_logit_softcapping", "hidden_activation", "layer_types",
-        "query_pre_attn_scalar", "sliding_window",
-      ])
-    }
-  }
-
-  /// Keys about training, storage and generation that change no logit.
-  private static let harmlessKeys: Set<String> = [
-    "_attn_implementation_autoset", "_name_or_path", "attention_dropout", "attn_implementation",
-    "auto_map", "cache_implementation", "chunk_size_feed_forward", "dtype", "hidden_dropout",
-    "hidden_dropout_prob", "id2label", "initializer_range", "is_decoder", "label2id",
-    "max_length", "max_new_tokens", "output_attentions", "output_hidden_states", "pad_token_id",
-    // Splits one product into several with the same sum.
-    "pretraining_tp",
-    "problem_type", "return_dict", "sep_token_id", "task_specific_params", "temperature",
-    "tokenizer_class", "top_k", "top_p", "torch_dtype", "transformers_version", "unsloth_fixed",
-    "unsloth_version", "use_cache",
-    // Gemma 2's blocks read 'hidden_activation'; transformers ignores this key there.
-    "hidden_act",
-  ]
-
   private static func refuseUnknownKeys(
     in fields: JSONFields, of architecture: Architecture
   ) throws {
-    let honoured = honouredKeys(architecture)
     for (key, value) in fields.members
-    where !value.isVacuous && !honoured.contains(key) && !harmlessKeys.contains(key) {
+    where !value.isVacuous && !architecture.honouredKeys.contains(key)
+      && !Architecture.harmlessKeys.contains(key)
+    {
       throw ModelError(
         .unsupported,
         "\(fields.subject): '\(key)' is \(value.shortDescription), which this version does not know "
@@ -221,6 +189,12 @@ extension ModelConfiguration {
     let window =
       fields["sliding_window"] == .null
       ? nil : try optionalSize("sliding_window", in: fields) ?? 4096
+    if let size = try optionalSize("sliding_window_size", in: fields), size != window {
+      throw ModelError(
+        .configuration,
+        "\(fields.subject): 'sliding_window_size' is \(size), but 'sliding_window' is "
+          + "\(window.map(String.init) ?? "null"); they are two names of one size")
+    }
     let types =
       try fields.optional("layer_types", as: [String].self)
       ?? (0..<layerCount).map { $0 % 2 == 0 ? "sliding_attention" : "full_attention" }
@@ -237,15 +211,6 @@ extension ModelConfiguration {
         throw ModelError(
           .unsupported, "\(fields.subject): 'layer_types' has \"\(type)\", which is unknown")
       }
-    }
-  }
-
-  /// One token or a list of them.
-  private static func tokens(_ key: String, in fields: JSONFields) throws -> [Int] {
-    switch fields[key] {
-    case nil, .null: []
-    case .array: try fields.required(key)
-    default: [try fields.required(key)]
     }
   }
 }

@@ -11,6 +11,8 @@ public struct ModelError: FlareError {
     case tensors
     /// Nothing Flare knows as a model is at the path.
     case notAModel
+    /// The model has no tokenizer, so it reads tokens but no text.
+    case missingTokenizer
     /// The call does not fit the model: a token out of range, a source where none is read.
     case request
   }

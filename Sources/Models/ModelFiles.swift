@@ -1,4 +1,4 @@
-import Adapters
+public import Adapters
 public import Bundles
 import Files
 public import JSON
@@ -22,8 +22,10 @@ public struct ModelFiles: Sendable {
   public let tensors: any TensorSource
   /// The files of a checkpoint's weights; none for a bundle, whose manifest names its base.
   public let weightPaths: [FilePath]
-  /// Directories of the adapters that came with the model, in order.
-  public let adapterPaths: [FilePath]
+  /// The adapters that went into the model, in order.
+  public let appliedAdapters: [AppliedAdapter]
+  /// What is odd about the files and does not keep them from being read.
+  public let warnings: [String]
   /// Present when the model is a bundle; keeps its unpacked files alive.
   public let bundle: Bundle?
 
@@ -41,7 +43,7 @@ public struct ModelFiles: Sendable {
     }
   }
 
-  /// Shape and constants, read from `config.json` and `generation_config.json`.
+  /// Shape and constants, read from `config.json`.
   public func configuration() throws -> ModelConfiguration {
     try ModelConfiguration(
       huggingFace: configurationJSON, subject: "\(path.appending(Self.configurationName))")
@@ -57,15 +59,23 @@ public struct ModelFiles: Sendable {
   /// `tokenizer.json`; nil when the model has none and only tokens can be given.
   public var tokenizerPath: FilePath? { file(named: Self.tokenizerName) }
 
+  /// Directories of the residues that run beside the weights, in order.
+  public var adapterPaths: [FilePath] {
+    if let bundle { return bundle.manifest.adapters.compactMap { bundle.directory(of: $0) } }
+    return appliedAdapters.compactMap(\.path).map { path.pushing(FilePath($0)) }
+  }
+
   /// A short name for reports: the last component of the path.
   public var name: String { path.lexicallyNormalized().lastComponent?.stem ?? path.string }
 
   /// The tokens that `generation_config.json` adds to those that end a text.
   func generationEndTokens() throws -> [Int] {
     guard let path = file(named: Self.generationName) else { return [] }
-    return switch try JSONValue(contentsOf: path)["eos_token_id"] {
-    case .array(let tokens): tokens.compactMap(\.integer)
-    case let token: [token?.integer].compactMap { $0 }
+    do {
+      return try JSONFields(try JSONValue(contentsOf: path), subject: "\(path)")
+        .oneOrMany("eos_token_id")
+    } catch let error as JSONFieldError {
+      throw ModelError(.configuration, error.description)
     }
   }
 
@@ -91,7 +101,8 @@ public struct ModelFiles: Sendable {
     let checkpoint = try SafetensorsCheckpoint(directory)
     tensors = checkpoint
     weightPaths = checkpoint.files.map(\.path).sorted { $0.string < $1.string }
-    adapterPaths = try MergeRecord.adapterPaths(in: directory)
+    appliedAdapters = try MergeRecord(of: directory)?.adapters ?? []
+    warnings = checkpoint.warnings
     bundle = nil
   }
 
@@ -104,7 +115,10 @@ public struct ModelFiles: Sendable {
     configurationJSON = try JSONValue(contentsOf: configuration)
     tensors = bundle.tensors
     weightPaths = []
-    adapterPaths = bundle.manifest.adapters.compactMap { bundle.directory(of: $0) }
+    appliedAdapters = bundle.manifest.adapters.map {
+      AppliedAdapter(name: $0.name, kind: $0.kind, path: $0.path, mergedModules: $0.mergedModules)
+    }
+    warnings = []
     self.bundle = bundle
   }
 

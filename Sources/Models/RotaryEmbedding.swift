@@ -19,7 +19,7 @@ public struct RotaryEmbedding: Sendable {
     /// Llama 3.1: low frequencies divided, high ones kept, a smooth passage between.
     case llama3(
       factor: Double, lowFrequencyFactor: Double, highFrequencyFactor: Double,
-      originalPositionCount: Int)
+      originalPositionCount: Double)
   }
 
   public let theta: Double
@@ -60,6 +60,13 @@ extension RotaryEmbedding {
   ///
   /// - Throws: `ModelError` for an unknown type or parameter, `JSONFieldError` for a malformed one.
   init(_ config: JSONFields, headDimension: Int) throws {
+    if let new = config["rope_parameters"], let old = config["rope_scaling"], !new.isVacuous,
+      !old.isVacuous, new != old
+    {
+      throw ModelError(
+        .configuration,
+        "\(config.subject): 'rope_parameters' and 'rope_scaling' differ. Remove one of them")
+    }
     let parameters = try config.fields("rope_parameters") ?? config.fields("rope_scaling")
     let theta =
       try parameters?.optional("rope_theta", as: Double.self)
@@ -95,11 +102,18 @@ extension RotaryEmbedding.Scaling {
           "\(parameters.subject): 'low_freq_factor' is \(low), "
             + "expected less than 'high_freq_factor' \(high)")
       }
+      let length =
+        try parameters.optional("original_max_position_embeddings", as: Double.self)
+        ?? config.required("max_position_embeddings")
+      guard length >= 1 else {
+        throw ModelError(
+          .configuration,
+          "\(parameters.subject): 'original_max_position_embeddings' is \(length), "
+            + "expected 1 or more")
+      }
       self = .llama3(
         factor: try Self.positive("factor", in: parameters), lowFrequencyFactor: low,
-        highFrequencyFactor: high,
-        originalPositionCount: try parameters.optional("original_max_position_embeddings")
-          ?? config.required("max_position_embeddings"))
+        highFrequencyFactor: high, originalPositionCount: length)
     default:
       throw ModelError(
         .unsupported,

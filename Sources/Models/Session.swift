@@ -41,7 +41,8 @@ public struct Session: ~Copyable {
 
   /// Appends `tokens` and gives the logits of what comes next, `[1, vocabularySize]`.
   ///
-  /// - Throws: `ModelError` when `tokens` is empty or has one outside the vocabulary.
+  /// - Throws: `ModelError` when `tokens` is empty or has one outside the vocabulary, or a logit is
+  ///   not a number.
   public mutating func append(_ tokens: [Int]) throws(ModelError) -> FloatMatrix {
     try model.check(tokens, "text")
     precondition(state.positionCount + tokens.count <= state.capacity, "Text exceeds capacity")
@@ -49,12 +50,13 @@ public struct Session: ~Copyable {
     for chunk in tokens.chunks(of: DecodingState.chunkSize) {
       model.decoder.advance(&state, over: chunk, model.kernels, recordingInto: &recorder)
     }
-    return model.decoder.logits(&state, onlyLast: true, model.kernels)
+    return try finiteLogits(onlyLast: true)
   }
 
   /// Appends `tokens` and gives the logits behind each of them, `[tokens.count, vocabularySize]`.
   ///
-  /// - Throws: `ModelError` when `tokens` is empty or has one outside the vocabulary.
+  /// - Throws: `ModelError` when `tokens` is empty or has one outside the vocabulary, or a logit is
+  ///   not a number.
   public mutating func logits(of tokens: [Int]) throws(ModelError) -> FloatMatrix {
     try model.check(tokens, "text")
     precondition(state.positionCount + tokens.count <= state.capacity, "Text exceeds capacity")
@@ -64,9 +66,20 @@ public struct Session: ~Copyable {
     var recorder: SourceStates.Recorder?
     for chunk in tokens.chunks(of: DecodingState.chunkSize) {
       model.decoder.advance(&state, over: chunk, model.kernels, recordingInto: &recorder)
-      all.append(model.decoder.logits(&state, onlyLast: false, model.kernels))
+      all.append(try finiteLogits(onlyLast: false))
     }
     return all
+  }
+
+  private mutating func finiteLogits(onlyLast: Bool) throws(ModelError) -> FloatMatrix {
+    let logits = model.decoder.logits(&state, onlyLast: onlyLast, model.kernels)
+    guard logits.isFinite else {
+      throw ModelError(
+        .tensors,
+        "the logits at token \(state.positionCount) are not all numbers; "
+          + "the weights or an adapter are damaged or overflow")
+    }
+    return logits
   }
 
   /// Reads the source through the base of the FLARE adapter and keeps what the adapter needs.

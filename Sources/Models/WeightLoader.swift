@@ -11,6 +11,7 @@ struct WeightLoader {
   private let architecture: Architecture
   private let updates: [String: [LowRankUpdate]]
   private var used: Set<String> = []
+  private var usedUpdates: Set<String> = []
 
   init(_ source: any TensorSource, _ architecture: Architecture, _ adapters: AdapterStack) {
     self.source = source
@@ -46,20 +47,25 @@ struct WeightLoader {
   mutating func linear(
     _ module: String, _ outputs: Int, _ inputs: Int, hasBias: Bool
   ) throws -> Linear {
-    Linear(
+    usedUpdates.insert(module)
+    return Linear(
       name: module,
       weight: try tensor("\(module).weight", [outputs, inputs]),
       bias: hasBias ? try tensor("\(module).bias", [outputs]) : nil,
       updates: updates[module] ?? [])
   }
 
-  /// The matrix that turns hidden states into logits, `[vocabulary, hidden]`: `lm_head`, or the
+  /// The layer that turns hidden states into logits, `[vocabulary, hidden]`: `lm_head`, or the
   /// embeddings when they are tied.
   mutating func outputHead(
     tiedTo embeddings: Tensor, _ configuration: ModelConfiguration
-  ) throws -> Tensor {
-    let name = "lm_head.weight"
-    guard configuration.tiesWordEmbeddings else { return try tensor(name, embeddings.shape) }
+  ) throws -> Linear {
+    let module = "lm_head"
+    let name = "\(module).weight"
+    guard configuration.tiesWordEmbeddings else {
+      return try linear(
+        module, configuration.vocabularySize, configuration.hiddenSize, hasBias: false)
+    }
     if source.info(named: name) != nil {
       let head = try tensor(name, embeddings.shape)
       guard head.elementType == embeddings.elementType, head.hasSameBytes(as: embeddings) else {
@@ -69,11 +75,18 @@ struct WeightLoader {
             + "but 'tie_word_embeddings' is true. Set it to false, or remove the tensor")
       }
     }
-    return embeddings
+    return Linear(name: module, weight: embeddings, bias: nil, updates: [])
   }
 
-  /// - Throws: `ModelError` naming a tensor of the source that the architecture did not ask for.
+  /// - Throws: `ModelError` naming a tensor of the source, or a module of an adapter, that the
+  ///   architecture did not ask for.
   func finish() throws {
+    if let module = updates.keys.sorted().first(where: { !usedUpdates.contains($0) }) {
+      throw ModelError(
+        .tensors,
+        "\(architecture.displayName): an adapter adapts '\(module)', which is no linear layer of "
+          + "its own here; ignoring it would change the numbers")
+    }
     let unused = source.tensorInfos.map(\.name).filter {
       // Old checkpoints store the rotary frequencies, which the configuration gives.
       !used.contains($0) && !$0.hasSuffix(".rotary_emb.inv_freq")

@@ -64,7 +64,7 @@ struct MergeTests {
     let base = TensorTable([(Self.weightName, large)])
     let kernels = try Kernels(threadCount: 1)
     let rounded = MergedTensors(
-      MergedTensors(base, MergePlan(.empty), elementType: .bfloat16, with: kernels),
+      MergedTensors(base, MergePlan(.empty), with: kernels) { _ in .bfloat16 },
       try plan(tiny), with: kernels)
     let error = #expect(throws: TensorSourceError.self) {
       try rounded.tensor(named: Self.weightName)

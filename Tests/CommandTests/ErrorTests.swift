@@ -29,7 +29,7 @@ struct ErrorTests {
         "flare: \(llama)/lora: is an adapter, not a model. "
         + "Give the base model, and this with --adapter\n"),
     Case(
-      label: "a model without a tokenizer", arguments: ["run", llama, "-p", "x"], exitCode: 64,
+      label: "a model without a tokenizer", arguments: ["run", llama, "-p", "x"], exitCode: 65,
       message:
         "flare: the model has no 'tokenizer.json', so it can continue tokens but not text\n"),
     Case(

@@ -8,6 +8,7 @@ struct AnswerNormalizationTests {
     ("  Gajah\n", "gajah"),
     ("another", "another"),
     ("“Café”", "“café”"),
+    ("\u{201C}the\u{201D} cat", "\u{201C} \u{201D} cat"),
     ("", ""),
   ])
   func `answers are compared as SQuAD does`(text: String, expected: String) {

@@ -57,7 +57,8 @@ struct GoldenModel {
     let stack = try AdapterStack(adapters(adapterNames).map { AdapterStack.Member($0) })
     let plan = MergePlan(stack, isSourceFree: isSourceFree)
     let tensors = MergedTensors(
-      try files().tensors, plan, elementType: .float32, with: try kernels())
+      try files().tensors, plan, with: try kernels()
+    ) { _ in .float32 }
     return (try model(running: tensors, with: plan.parts.compactMap(\.residue)), plan)
   }
 }

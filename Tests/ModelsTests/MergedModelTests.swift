@@ -61,7 +61,8 @@ struct MergedModelTests {
       path: golden.path, name: "fused", residue: updates.filter { $0.fusion != nil })
     let wrong = try golden.model(
       running: MergedTensors(
-        golden.files().tensors, plan, elementType: .float32, with: golden.kernels()),
+        golden.files().tensors, plan, with: golden.kernels()
+      ) { _ in .float32 },
       with: [fusedOnly])
     let tokens = try golden.tokens("tokens")
     let source = try golden.tokens("source_tokens")

@@ -26,26 +26,8 @@ extension Tensor {
   }
 }
 
-/// Tensors held in memory, in the order in which they are listed.
-public struct TensorTable: TensorSource {
-  public let tensorInfos: [TensorInfo]
-  private let tensors: [String: Tensor]
-
+extension TensorTable {
   public init(_ tensors: KeyValuePairs<String, Tensor>) {
     self.init(tensors.map { ($0.key, $0.value) })
-  }
-
-  public init(_ tensors: [(String, Tensor)]) {
-    tensorInfos = tensors.map { name, tensor in
-      TensorInfo(name: name, shape: tensor.shape, elementType: tensor.elementType)
-    }
-    self.tensors = Dictionary(uniqueKeysWithValues: tensors)
-  }
-
-  public func info(named name: String) -> TensorInfo? { tensorInfos.first { $0.name == name } }
-
-  public func tensor(named name: String) throws(TensorSourceError) -> Tensor {
-    guard let tensor = tensors[name] else { throw TensorSourceError(missing: name, in: self) }
-    return tensor
   }
 }

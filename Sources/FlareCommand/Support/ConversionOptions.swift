@@ -54,16 +54,11 @@ extension ParsableCommand {
   /// Runs a conversion with progress and prints its report.
   func run(_ request: ConversionRequest, with kernels: Kernels, json: Bool) throws {
     let start = ContinuousClock.now
+    request.model.warn()
     let conversion = try Conversion(request, with: kernels)
     try conversion.check()
     let bar = ProgressBar("Writing", total: conversion.byteCount, unit: .bytes)
-    do {
-      try conversion.run { bar.advance(by: $0) }
-      bar.finish()
-    } catch {
-      bar.finish()
-      throw error
-    }
+    try bar.during { try conversion.run { bar.advance(by: $0) } }
     let report = ConversionReport(
       conversion, seconds: (ContinuousClock.now - start).seconds)
     if json { writeJSON(report.json) } else { standardOutput.write(report.text) }

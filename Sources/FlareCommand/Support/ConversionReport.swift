@@ -33,7 +33,7 @@ struct ConversionReport {
       "form": .string(conversion.request.form.rawValue),
       "bytes": .integer(conversion.request.destination.treeByteCount),
       "seconds": .number(seconds),
-      "ledger": MergeRecord(conversion.mergePlan).json["ledger"] ?? [],
+      "ledger": .array(conversion.mergePlan.ledger.map(\.json)),
       "types": TypeSummary(conversion.tensors.tensorInfos).json,
     ]
   }

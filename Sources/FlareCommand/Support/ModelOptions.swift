@@ -19,6 +19,7 @@ struct AdapterArgument: ExpressibleByArgument {
   let path: FilePath
   let weight: Float
 
+  /// - Returns: nil for an empty path, and for a weight that is 0 or not a number.
   init?(argument: String) {
     // A path may hold '=' itself; only a number behind the last one is a weight.
     if let separator = argument.lastIndex(of: "="),
@@ -30,6 +31,7 @@ struct AdapterArgument: ExpressibleByArgument {
       path = FilePath(argument)
       weight = 1
     }
+    guard !path.isEmpty, weight.isFinite, weight != 0 else { return nil }
   }
 
   static var defaultCompletionKind: CompletionKind { .directory }
@@ -48,6 +50,13 @@ struct AdapterOptions: ParsableArguments {
     try adapters.map {
       AdapterStack.Member(try Adapter($0.path, with: kernels), weight: $0.weight)
     }
+  }
+}
+
+extension ModelFiles {
+  /// Says on standard error what is odd about the files.
+  func warn() {
+    for warning in warnings { standardError.write("flare: warning: \(warning)\n") }
   }
 }
 

@@ -35,9 +35,12 @@ final class ProgressBar {
     draw(elapsed: (now - start).seconds)
   }
 
-  /// Wipes the bar away.
-  func finish() {
-    if lastDrawn != nil { standardError.write("\r\u{1B}[K") }
+  /// Does the work, and wipes the bar away at its end, also when it fails.
+  func during<Result>(_ work: () throws -> Result) rethrows -> Result {
+    defer {
+      if lastDrawn != nil { standardError.write("\r\u{1B}[K") }
+    }
+    return try work()
   }
 
   private func draw(elapsed: Double) {

@@ -1,3 +1,4 @@
+import Files
 import JSON
 import SystemPackage
 
@@ -13,9 +14,17 @@ struct OutputStream: Sendable {
 
   /// Writes at once, so that generated text appears as it comes.
   ///
-  /// A reader that has gone away ends the process by SIGPIPE, as for any filter.
+  /// A reader that has gone away ends the process by SIGPIPE, as for any filter. A result that
+  /// cannot be written ends it with the code for that, since no one would read an error later.
   func write(_ text: String) {
-    _ = try? descriptor.writeAll(text.utf8)
+    do {
+      try descriptor.writeAll(text.utf8)
+    } catch {
+      guard descriptor == .standardOutput else { return }
+      standardError.write("flare: standard output: cannot be written: \(error)\n")
+      PendingOutputs.removeAll()
+      exit(73)
+    }
   }
 
   var isTerminal: Bool { isatty(descriptor.rawValue) == 1 }

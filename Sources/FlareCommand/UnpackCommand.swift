@@ -1,0 +1,32 @@
+import ArgumentParser
+import Bundles
+import Files
+import SystemPackage
+
+struct UnpackCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "unpack",
+    abstract: "Unpack a .flare file into a bundle directory, checking every byte.",
+    discussion: """
+      EXAMPLE:
+        flare unpack model.flare -o model-bundle
+      """)
+
+  @Argument(help: "A .flare file.")
+  var file: FilePath
+
+  @Option(name: .shortAndLong, help: "The directory to write.")
+  var output: FilePath
+
+  @Flag(help: "Replace the directory if it exists.")
+  var overwrite = false
+
+  func run() throws {
+    guard file.exists else { throw FileError(.notFound, file) }
+    let bar = ProgressBar("Unpacking", total: file.treeByteCount, unit: .bytes)
+    try bar.during {
+      try Bundle.unpack(file, to: output, mayReplace: overwrite) { bar.advance(by: $0) }
+    }
+    standardOutput.write("wrote \(output), \(byteText(output.treeByteCount))\n")
+  }
+}
