@@ -1,4 +1,5 @@
 public import Files
+import JSON
 public import SystemPackage
 import WeightFiles
 
@@ -50,9 +51,15 @@ public struct Bundle: Sendable {
   }
 
   /// Whether what is at `path` can be a bundle, told from its first bytes or its manifest.
+  ///
+  /// A `manifest.json` that is JSON of another format belongs to some other program; one that is
+  /// damaged is taken for a bundle's, so that opening it says what is wrong.
   public static func isBundle(_ path: FilePath) -> Bool {
-    path.isDirectory
-      ? path.appending(BundleManifest.fileName).isRegularFile : BundleArchive.isArchive(path)
+    guard path.isDirectory else { return BundleArchive.isArchive(path) }
+    let manifest = path.appending(BundleManifest.fileName)
+    guard manifest.isRegularFile else { return false }
+    guard let document = try? JSONValue(contentsOf: manifest) else { return true }
+    return document["format"] == .string(BundleManifest.formatName)
   }
 
   /// The path of a file that the manifest lists, such as `tokenizer.json`, or nil.

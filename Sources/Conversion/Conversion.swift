@@ -88,10 +88,19 @@ public struct Conversion: Sendable {
 
   /// Checks the destination.
   ///
-  /// - Throws: `FileError` when it exists and may not be replaced, or does not fit on its device.
+  /// - Throws: `FileError` when it is there and may not be replaced, holds what is being read, or
+  ///   does not fit on its device.
   public func check() throws(FileError) {
-    try request.destination.checkDestination(
-      byteCount: byteCount, mayReplace: request.mayReplace)
+    let destination = request.destination
+    if destination.exists {
+      guard request.mayReplace else { throw FileError(.exists, destination) }
+      try ModelFiles.checkReplaceable(destination, asDirectory: request.form != .bundleFile)
+      for input in [request.model.path] + request.adapters.map(\.adapter.path)
+      where destination.holds(input) {
+        throw FileError(.notReplaceable, destination, detail: "it holds '\(input)', which is read")
+      }
+    }
+    try destination.checkSpace(for: byteCount)
   }
 
   /// Writes the destination.

@@ -9,6 +9,9 @@ public struct FileError: FlareError {
     case notADirectory
     /// The destination is there already and replacing it was not asked for.
     case exists
+    /// Replacing was asked for, but what is there is not of the kind that is being written, or is
+    /// being read.
+    case notReplaceable
     case cannotWrite
     case noSpace
   }
@@ -45,7 +48,7 @@ public struct FileError: FlareError {
   public var kind: FailureKind {
     switch code {
     case .notFound, .unreadable, .notAFile, .notADirectory: .badInput
-    case .exists, .cannotWrite, .noSpace: .cannotWrite
+    case .exists, .notReplaceable, .cannotWrite, .noSpace: .cannotWrite
     }
   }
 
@@ -57,6 +60,8 @@ public struct FileError: FlareError {
     case .notAFile: "\(path): not a regular file"
     case .notADirectory: "\(path): not a directory"
     case .exists: "\(path): already exists. Choose another path or pass --overwrite"
+    case .notReplaceable:
+      "\(path): is not replaced\(reason). Choose another path, or remove it yourself"
     case .cannotWrite: "\(path): cannot be written\(reason)"
     case .noSpace:
       "\(path): no space left on the device\(reason). Free some space or choose another device"

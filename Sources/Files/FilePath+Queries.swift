@@ -22,6 +22,19 @@ extension FilePath {
 
   private var status: Stat? { try? stat() }
 
+  /// Whether this directory is `other`, or holds it at some depth; links are followed.
+  public func holds(_ other: FilePath) -> Bool {
+    guard let mine = resolved, let theirs = other.resolved else { return false }
+    return theirs.starts(with: mine)
+  }
+
+  /// The absolute path without links, or nil when there is nothing at it.
+  private var resolved: FilePath? {
+    guard let path = unsafe realpath(string, nil) else { return nil }
+    defer { unsafe free(path) }
+    return unsafe FilePath(String(cString: path))
+  }
+
   /// The names of the entries of this directory, sorted, without `.` and `..`.
   ///
   /// - Throws: `FileError` when the directory cannot be read.

@@ -8,7 +8,7 @@ public import SystemPackage
 
 extension FilePath {
   /// Bytes that can still be written where this path is or will be; nil when the system cannot say.
-  public var availableByteCount: Int? {
+  var availableByteCount: Int? {
     var existing = self
     while !existing.exists, !existing.isEmpty { existing.removeLastComponent() }
     var status = statvfs()
@@ -16,14 +16,13 @@ extension FilePath {
     return Int(status.f_bavail) * Int(status.f_frsize)
   }
 
-  /// Checks that a destination is free and has room, before any work is done for it.
+  /// Checks that `byteCount` bytes fit where this path is or will be.
   ///
-  /// - Throws: `FileError` when something is there and may not be replaced, or the space is short.
-  public func checkDestination(byteCount: Int, mayReplace: Bool) throws(FileError) {
-    guard mayReplace || !exists else { throw FileError(.exists, self) }
+  /// - Throws: `FileError` when they do not.
+  public func checkSpace(for byteCount: Int) throws(FileError) {
     guard let available = availableByteCount, available < byteCount else { return }
     throw FileError(
-      .noSpace, self, detail: "needs \(byteCount) bytes, \(available) are free")
+      .noSpace, self, detail: "\(byteCount) bytes are needed, \(available) are free")
   }
 }
 

@@ -87,6 +87,7 @@ package func makeDirectories(
 ) throws(FileError) -> FilePath {
   var current = parent
   for component in name.components {
+    precondition(component.kind == .regular, "Path leaves the directory")
     current.append(component)
     if !current.exists { try makeDirectory(current, for: destination) }
   }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Bundles
 import Files
+import Models
 import SystemPackage
 
 struct UnpackCommand: ParsableCommand {
@@ -23,6 +24,7 @@ struct UnpackCommand: ParsableCommand {
 
   func run() throws {
     guard file.exists else { throw FileError(.notFound, file) }
+    if overwrite { try ModelFiles.checkReplaceable(output, asDirectory: true) }
     let bar = ProgressBar("Unpacking", total: file.treeByteCount, unit: .bytes)
     try bar.during {
       try Bundle.unpack(file, to: output, mayReplace: overwrite) { bar.advance(by: $0) }

@@ -1,6 +1,6 @@
 public import Adapters
 public import Bundles
-import Files
+public import Files
 public import JSON
 import Kernels
 public import SystemPackage
@@ -92,6 +92,26 @@ public struct ModelFiles: Sendable {
   /// The files beside the weights that belong to the model and move with it.
   public var companions: [FilePath] {
     Self.companionNames.compactMap(file)
+  }
+
+  /// Checks that what is at `path` may give way to a model.
+  ///
+  /// A file gives way to a file, a directory only if it is a model itself: a mistyped destination
+  /// must not cost anyone a folder of something else.
+  ///
+  /// - Throws: `FileError` when it may not.
+  public static func checkReplaceable(
+    _ path: FilePath, asDirectory: Bool
+  ) throws(FileError) {
+    guard path.exists else { return }
+    guard path.isDirectory == asDirectory else {
+      let kind = asDirectory ? "a file" : "a directory"
+      throw FileError(.notReplaceable, path, detail: "it is \(kind)")
+    }
+    let marks = [configurationName, BundleManifest.fileName]
+    guard !asDirectory || marks.contains(where: { path.appending($0).exists }) else {
+      throw FileError(.notReplaceable, path, detail: "it is a directory that holds no model")
+    }
   }
 
   private init(huggingFace directory: FilePath) throws {

@@ -1,3 +1,4 @@
+import Files
 import SystemPackage
 import TestSupport
 import Testing
@@ -107,6 +108,31 @@ struct ErrorTests {
         "flare", ["convert", Self.llama, "-o", output.string, "--overwrite"])
       #expect(again.exitCode == 0, "\(again.errors)")
       #expect(try output.readBytes().count > 4)
+    }
+  }
+
+  @Test func `overwriting costs nobody a folder of something else, nor the model being read`()
+    throws
+  {
+    try withTemporaryDirectory { directory in
+      let folder = directory.appending("work")
+      try folder.appending("notes.txt").writeNew("mine")
+      let model = folder.appending("base")
+      for name in try FilePath(Self.llama).entryNames {
+        let file = FilePath(Self.llama).appending(name)
+        if file.isRegularFile { try model.appending(name).writeNew(file.readBytes()) }
+      }
+      for (destination, reason) in [
+        (folder, "it is a directory that holds no model"),
+        (model, "it holds '\(model)', which is read"),
+      ] {
+        let process = try FinishedProcess(
+          "flare", ["convert", model.string, "-o", destination.string, "--overwrite"])
+        #expect(process.exitCode == 73)
+        #expect(process.errors.contains("is not replaced: \(reason)"), "\(process.errors)")
+      }
+      let names = try folder.entryNames
+      #expect(names == ["base", "notes.txt"])
     }
   }
 

@@ -28,6 +28,16 @@ extension FilePath {
   /// Makes the file hold `text` and nothing else.
   public func overwrite(_ text: String) throws { try overwrite(Array(text.utf8)) }
 
+  /// Makes the file, and the folder it is in, hold `bytes`.
+  public func writeNew(_ bytes: [UInt8]) throws {
+    let folder = removingLastComponent()
+    if !folder.exists { try NewDirectory(folder).commit() }
+    try overwrite(bytes)
+  }
+
+  /// Makes the file, and the folder it is in, hold `text`.
+  public func writeNew(_ text: String) throws { try writeNew(Array(text.utf8)) }
+
   /// Everything in this directory, hidden entries too, by name.
   public var entryNames: [String] { get throws { try directoryEntries() } }
 
