@@ -79,7 +79,13 @@ public struct Adapter: Sendable {
     baseModelName = configuration.baseModelName
     self.configuration = configuration
     updates = try LowRankPairs(source, directory, with: kernels).pairs.map { module, loraA, loraB in
-      LowRankUpdate(
+      guard configuration.targets(module) else {
+        throw AdapterError(
+          .tensors, directory,
+          "holds tensors of '\(module)', which its target_modules, exclude_modules and "
+            + "layers_to_transform leave alone")
+      }
+      return LowRankUpdate(
         module: module, loraA: loraA, loraB: loraB,
         scaling: try configuration.scaling(of: module, rank: loraA.shape[0], in: directory),
         fusion: Self.fuses(module) ? configuration.fusion : nil, isInWeights: false,

@@ -12,7 +12,7 @@ struct AdapterConfiguration: Sendable {
   let usesRankStabilizedScaling: Bool
   let rankPattern: [(pattern: ModulePattern, value: Double)]
   let alphaPattern: [(pattern: ModulePattern, value: Double)]
-  let targets: ModuleSelector?
+  let targets: ModuleSelector
   let exclusions: ModuleSelector?
   /// The layers that are adapted; nil for all.
   let layers: Set<Int>?
@@ -36,7 +36,10 @@ struct AdapterConfiguration: Sendable {
       usesRankStabilizedScaling = try fields.optional("use_rslora") ?? false
       rankPattern = try Self.pattern("rank_pattern", in: fields, of: directory)
       alphaPattern = try Self.pattern("alpha_pattern", in: fields, of: directory)
-      targets = try Self.selector("target_modules", in: fields, of: directory)
+      // What PEFT takes for Llama and Gemma when nothing is named.
+      targets =
+        try Self.selector("target_modules", in: fields, of: directory)
+        ?? .suffixes(["q_proj", "v_proj"])
       exclusions = try Self.selector("exclude_modules", in: fields, of: directory)
       layers = try Self.layers(in: fields)
       fusion = try Self.fusion(in: fields, of: directory)
@@ -75,9 +78,7 @@ struct AdapterConfiguration: Sendable {
 
   /// Whether the adapter was made for `module`, so that its tensors must be there.
   func targets(_ module: String) -> Bool {
-    guard let targets, targets.selects(module), exclusions?.selects(module) != true else {
-      return false
-    }
+    guard targets.selects(module), exclusions?.selects(module) != true else { return false }
     guard let layers else { return true }
     return layerIndex(of: module).map(layers.contains) ?? false
   }
@@ -87,7 +88,7 @@ extension AdapterConfiguration {
   /// Keys that describe training, loading or provenance and change no number at run time.
   private static let harmless: Set<String> = [
     "arrow_config", "auto_mapping", "base_model_name_or_path", "ensure_weight_tying",
-    "eva_config", "flare_version", "inference_mode", "layers_pattern", "lora_dropout",
+    "eva_config", "flare_version", "inference_mode", "lora_dropout",
     "lora_ga_config",
     "loftq_config", "megatron_config", "megatron_core", "peft_type", "peft_version", "revision",
     "runtime_config", "task_type", "corda_config",
@@ -97,7 +98,7 @@ extension AdapterConfiguration {
 
   /// Keys whose value `init` reads.
   private static let honoured: Set<String> = [
-    "alpha_pattern", "exclude_modules", "fuse_config", "layers_to_transform",
+    "alpha_pattern", "exclude_modules", "fuse_config", "layers_pattern", "layers_to_transform",
     "lora_alpha", "r", "rank_pattern", "target_modules", "use_rslora",
   ]
 
@@ -161,18 +162,23 @@ extension AdapterConfiguration {
     do {
       return try ModulePattern(source)
     } catch {
+      let defect =
+        error is PatternTooComplex
+        ? "which could take forever to match" : "which is no regular expression"
       throw AdapterError(
-        .configuration, directory,
-        "adapter_config.json: '\(key)' holds \"\(source)\", which is no regular expression")
+        .configuration, directory, "adapter_config.json: '\(key)' holds \"\(source)\", \(defect)")
     }
   }
 
   private static func layers(in fields: JSONFields) throws -> Set<Int>? {
-    switch fields["layers_to_transform"] {
-    case nil, .null: nil
-    case .integer(let layer): [layer]
-    default: Set(try fields.required("layers_to_transform", as: [Int].self))
+    if let pattern = fields["layers_pattern"], !pattern.isVacuous,
+      pattern != "layers" && pattern != ["layers"]
+    {
+      throw JSONFieldError(
+        "\(fields.subject): 'layers_pattern' is \(pattern.shortDescription), expected \"layers\"")
     }
+    let layers = try fields.oneOrMany("layers_to_transform", as: Int.self)
+    return layers.isEmpty ? nil : Set(layers)
   }
 
   private static func fusion(

@@ -82,12 +82,12 @@ public struct MergePlan: Sendable {
   private static func reason(
     for update: LowRankUpdate, _ disposition: Disposition, isSourceFree: Bool
   ) -> String {
-    if update.isInWeights { return "the model is the result of an earlier merge" }
+    if update.isInWeights { return "an earlier merge" }
     guard let fusion = update.fusion else { return "plain LoRA" }
     if isSourceFree { return "plain LoRA without a source" }
     return switch disposition {
-    case .mergedTargetHalf: "'\(fusion.rawValue)' is linear in the target; the source half runs"
-    default: "'\(fusion.rawValue)' needs source and target together"
+    case .mergedTargetHalf: "\(fusion.rawValue): the source half runs"
+    default: "\(fusion.rawValue) needs both texts"
     }
   }
 }

@@ -45,6 +45,10 @@ public struct MergedTensors: TensorSource {
     for update in updates {
       kernels.addProduct(update.loraB, update.loraA, scale: update.scaling, to: &weight)
     }
+    guard updates.isEmpty || weight.isFinite else {
+      throw TensorSourceError(
+        "'\(name)' overflows when the adapters are merged; a weight of an adapter is too large")
+    }
     let result = kernels.tensor(weight, shape: tensor.shape, as: type)
     try check(result, named: name, from: tensor, updates)
     return result
@@ -63,8 +67,8 @@ public struct MergedTensors: TensorSource {
       updates.contains(where: { !$0.isZero })
     {
       throw TensorSourceError(
-        "'\(name)' does not change: every delta is too small for \(result.elementType). "
-          + "Merge with --dtype f32")
+        "'\(name)' does not change: every delta is too small for \(result.elementType)"
+          + (result.elementType == .float32 ? "" : ". Merge with --dtype f32"))
     }
   }
 

@@ -19,6 +19,9 @@ enum ModuleSelector: Sendable {
   }
 }
 
+/// A pattern that could take longer to match than anyone waits.
+struct PatternTooComplex: Error {}
+
 /// A Python regular expression over module names.
 struct ModulePattern: Sendable {
   let source: String
@@ -26,11 +29,48 @@ struct ModulePattern: Sendable {
   private nonisolated(unsafe) let regex: Regex<AnyRegexOutput>
   private nonisolated(unsafe) let suffixRegex: Regex<AnyRegexOutput>
 
-  /// - Throws: what `Regex` says of a pattern it cannot read.
+  /// - Throws: `PatternTooComplex`, or what `Regex` says of a pattern it cannot read.
   init(_ source: String) throws {
+    guard Self.isQuick(source) else { throw PatternTooComplex() }
     self.source = source
     unsafe regex = try Regex(source)
     unsafe suffixRegex = try Regex("(.*\\.)?(\(source))")
+  }
+
+  /// Repetitions without an end that a pattern may have.
+  private static let maximumRepetitionCount = 6
+
+  /// Whether matching a module's name takes a bearable time, whatever the name.
+  ///
+  /// A repeated group that itself repeats, `(a+)+`, takes exponential time, and each `.*` in a row
+  /// multiplies it by the length of the name.
+  private static func isQuick(_ source: String) -> Bool {
+    var count = 0
+    // Whether each open group holds a repetition.
+    var groups: [Bool] = [false]
+    var closedGroupRepeats = false
+    var isEscaped = false
+    for character in source {
+      let previousGroupRepeats = closedGroupRepeats
+      closedGroupRepeats = false
+      if isEscaped {
+        isEscaped = false
+        continue
+      }
+      switch character {
+      case "\\": isEscaped = true
+      case "(": groups.append(false)
+      case ")" where groups.count > 1:
+        closedGroupRepeats = groups.removeLast()
+        if closedGroupRepeats { groups[groups.count - 1] = true }
+      case "*", "+", "{":
+        if previousGroupRepeats { return false }
+        count += 1
+        groups[groups.count - 1] = true
+      default: break
+      }
+    }
+    return count <= maximumRepetitionCount
   }
 
   /// Python's `re.fullmatch(source, module)`.

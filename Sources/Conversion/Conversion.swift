@@ -3,6 +3,7 @@ public import Files
 public import Kernels
 import Models
 import Quantization
+import SystemPackage
 public import Tensors
 
 /// A model on its way into another form: merged, quantized, packed, in one pass.
@@ -27,6 +28,9 @@ public struct Conversion: Sendable {
   public init(_ request: ConversionRequest, with kernels: Kernels) throws {
     // Opening the model proves names, shapes and options; it maps the weights and copies nothing.
     let model = try LanguageModel(request.model, adapters: request.adapters, with: kernels)
+    guard !request.isSourceFree || model.adapters.readsSource else {
+      throw ConversionError(.usage, "--no-source is given, but no adapter here reads a source")
+    }
     self.request = request
     mergePlan = MergePlan(model.adapters, isSourceFree: request.isSourceFree)
     let merged = MergedTensors(
@@ -62,6 +66,12 @@ public struct Conversion: Sendable {
   }
 
   private func checkForm() throws(ConversionError) {
+    guard request.form == .bundleFile || request.destination.extension != "flare" else {
+      throw ConversionError(
+        .usage,
+        "\(request.destination): names a single file, but a directory is to be written. "
+          + "Choose another name")
+    }
     let quantized = tensors.tensorInfos.first { $0.elementType.isGrouped }
     if request.quantization != nil && quantized == nil {
       throw ConversionError(

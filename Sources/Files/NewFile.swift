@@ -16,6 +16,7 @@ public final class NewFile {
   /// What errors call the file.
   private let reportedPath: FilePath
   private let temporaryPath: FilePath
+  private let mayReplace: Bool
   private let descriptor: FileDescriptor
   private var isOpen = true
 
@@ -29,11 +30,13 @@ public final class NewFile {
 
   /// Starts a file in a directory that has itself another name in the end.
   init(_ path: FilePath, reportedAs reportedPath: FilePath, mayReplace: Bool) throws(FileError) {
-    guard mayReplace ? !path.isDirectory : !path.isOccupied else {
-      throw FileError(.exists, reportedPath)
+    guard mayReplace || !path.isOccupied else { throw FileError(.exists, reportedPath) }
+    guard !path.exists || path.isRegularFile else {
+      throw FileError(.notReplaceable, reportedPath, detail: "it is no regular file")
     }
     self.path = path
     self.reportedPath = reportedPath
+    self.mayReplace = mayReplace
     temporaryPath = path.temporarySibling
     do {
       descriptor = try FileDescriptor.open(
@@ -75,12 +78,26 @@ public final class NewFile {
     }
     isOpen = false
     defer { PendingOutputs.remove(temporaryPath) }
-    guard unsafe rename(temporaryPath.string, path.string) == 0 else {
+    guard moveIntoPlace() else {
       let error = Errno(rawValue: errno)
       removeTree(temporaryPath)
       throw FileError(writing: reportedPath, error)
     }
     if isDurable { syncDirectory(path.removingLastComponent()) }
+  }
+
+  /// Gives the file its name; `errno` says why when it cannot.
+  private func moveIntoPlace() -> Bool {
+    if !mayReplace {
+      // Unlike a rename, a link never replaces what another process put there in the meantime.
+      if unsafe link(temporaryPath.string, path.string) == 0 {
+        unsafe unlink(temporaryPath.string)
+        return true
+      }
+      // Some file systems have no links.
+      if errno == EEXIST { return false }
+    }
+    return unsafe rename(temporaryPath.string, path.string) == 0
   }
 
   private func attempt(_ body: () throws -> Void) throws(FileError) {

@@ -30,7 +30,7 @@ struct FlareCommand: ParsableCommand {
         try command.run()
       }
     } catch let error as any FlareError {
-      standardError.write("flare: \(error)\n")
+      standardError.write("flare: \(printable("\(error)"))\n")
       exit(withError: error.kind.exitCode)
     } catch {
       guard exitCode(for: error) == .failure, !(error is ExitCode) else { exit(withError: error) }

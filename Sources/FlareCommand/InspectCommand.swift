@@ -100,7 +100,7 @@ private struct Description {
 
   mutating func add(_ label: String, _ value: String, json: JSONValue? = nil) {
     fields.append((label, value))
-    jsonFields.append((label, json ?? .string(value)))
+    jsonFields.append((label.replacing(" ", with: "_"), json ?? .string(value)))
   }
 
   /// Adds a table below the lines.

@@ -1,3 +1,4 @@
+import Adapters
 import ArgumentParser
 import JSON
 import Models
@@ -68,6 +69,10 @@ struct RunCommand: ParsableCommand {
         temperature: temperature, topK: topK, topP: topP, minP: minP, seed: seed))
     let kernels = try compute.kernels()
     let model = try LanguageModel(model, adapters: adapters.read(with: kernels), with: kernels)
+    if model.adapters.readsSource && source == nil {
+      standardError.write(
+        "flare: this model's adapter reads a source text; without --source it is a plain LoRA\n")
+    }
     let prompt = prompt.withLineBreaks
 
     if echo && !json { standardOutput.write(prompt) }

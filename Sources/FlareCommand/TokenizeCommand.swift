@@ -54,9 +54,11 @@ extension Tokenizer {
       try self.init(contentsOf: path)
       return
     }
-    guard let tokenizerPath = try ModelFiles(path).tokenizerPath else {
+    let files = try ModelFiles(path)
+    guard let tokenizerPath = files.tokenizerPath else {
       throw ModelError(.missingTokenizer, "\(path): has no 'tokenizer.json'")
     }
-    try self.init(contentsOf: tokenizerPath)
+    // The files of a packed bundle last as long as this value.
+    self = try withExtendedLifetime(files) { try Tokenizer(contentsOf: tokenizerPath) }
   }
 }

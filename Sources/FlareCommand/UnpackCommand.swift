@@ -24,7 +24,12 @@ struct UnpackCommand: ParsableCommand {
 
   func run() throws {
     guard file.exists else { throw FileError(.notFound, file) }
-    if overwrite { try ModelFiles.checkReplaceable(output, asDirectory: true) }
+    if overwrite {
+      try ModelFiles.checkReplaceable(output, asDirectory: true)
+      guard !output.holds(file) else {
+        throw FileError(.notReplaceable, output, detail: "it holds '\(file)', which is read")
+      }
+    }
     let bar = ProgressBar("Unpacking", total: file.treeByteCount, unit: .bytes)
     try bar.during {
       try Bundle.unpack(file, to: output, mayReplace: overwrite) { bar.advance(by: $0) }

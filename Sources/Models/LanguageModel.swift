@@ -45,7 +45,7 @@ public struct LanguageModel: Sendable {
     let configuration = try files.configuration()
     try stack.check(against: tensors)
 
-    var weights = WeightLoader(tensors, configuration.architecture, stack)
+    var weights = WeightLoader(tensors, of: files.path.string, stack, with: kernels)
     decoder =
       switch configuration.architecture {
       case .llama: try Llama(configuration, &weights)

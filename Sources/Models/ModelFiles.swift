@@ -130,9 +130,16 @@ public struct ModelFiles: Sendable {
     guard let configuration = bundle.file(named: Self.configurationName) else {
       throw ModelError(.notAModel, "\(path): the bundle has no '\(Self.configurationName)'")
     }
+    let json = try JSONValue(contentsOf: configuration)
+    guard json["model_type"] == .string(bundle.manifest.architecture) else {
+      throw ModelError(
+        .configuration,
+        "\(path): the manifest says '\(bundle.manifest.architecture)', '\(Self.configurationName)' "
+          + "says \(json["model_type"]?.shortDescription ?? "nothing")")
+    }
     self.path = path
     form = path.isDirectory ? .bundle : .bundleFile
-    configurationJSON = try JSONValue(contentsOf: configuration)
+    configurationJSON = json
     tensors = bundle.tensors
     weightPaths = []
     appliedAdapters = bundle.manifest.adapters.map {

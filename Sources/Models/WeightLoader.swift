@@ -8,14 +8,19 @@ import Tensors
 /// tensor that is ignored is a number that is wrong in silence.
 struct WeightLoader {
   private let source: any TensorSource
-  private let architecture: Architecture
+  /// How messages name the model.
+  private let subject: String
+  private let kernels: Kernels
   private let updates: [String: [LowRankUpdate]]
   private var used: Set<String> = []
   private var usedUpdates: Set<String> = []
 
-  init(_ source: any TensorSource, _ architecture: Architecture, _ adapters: AdapterStack) {
+  init(
+    _ source: any TensorSource, of subject: String, _ adapters: AdapterStack, with kernels: Kernels
+  ) {
     self.source = source
-    self.architecture = architecture
+    self.subject = subject
+    self.kernels = kernels
     updates = adapters.updatesByModule
   }
 
@@ -26,21 +31,26 @@ struct WeightLoader {
   mutating func tensor(_ name: String, _ shape: Shape) throws -> Tensor {
     guard let info = source.info(named: name) else {
       let missing = TensorSourceError(missing: name, in: source)
-      throw ModelError(.tensors, "\(architecture.displayName): \(missing)")
+      throw ModelError(.tensors, "\(subject): \(missing)")
     }
     guard info.shape == shape else {
       throw ModelError(
         .tensors,
-        "\(architecture.displayName): '\(name)' is \(info.shape), the configuration needs \(shape)")
+        "\(subject): '\(name)' is \(info.shape), the configuration needs \(shape)")
     }
     guard info.elementType.isComputable else {
       throw ModelError(
         .tensors,
-        "\(architecture.displayName): '\(name)' has type \(info.elementType), "
+        "\(subject): '\(name)' has type \(info.elementType), "
           + "expected F32, F16, BF16, int8 or int4")
     }
     used.insert(name)
-    return try source.tensor(named: name)
+    let tensor = try source.tensor(named: name)
+    // Vectors are small enough to be read here; a matrix shows its defects in the logits.
+    guard shape.rank > 1 || kernels.floats(of: tensor).isFinite else {
+      throw ModelError(.tensors, "\(subject): '\(name)' holds values that are not numbers")
+    }
+    return tensor
   }
 
   /// The linear layer `module` with its bias and the adapters' updates.
@@ -71,7 +81,7 @@ struct WeightLoader {
       guard head.elementType == embeddings.elementType, head.hasSameBytes(as: embeddings) else {
         throw ModelError(
           .tensors,
-          "\(architecture.displayName): '\(name)' differs from the embeddings, "
+          "\(subject): '\(name)' differs from the embeddings, "
             + "but 'tie_word_embeddings' is true. Set it to false, or remove the tensor")
       }
     }
@@ -84,7 +94,7 @@ struct WeightLoader {
     if let module = updates.keys.sorted().first(where: { !usedUpdates.contains($0) }) {
       throw ModelError(
         .tensors,
-        "\(architecture.displayName): an adapter adapts '\(module)', which is no linear layer of "
+        "\(subject): an adapter adapts '\(module)', which is no linear layer of "
           + "its own here; ignoring it would change the numbers")
     }
     let unused = source.tensorInfos.map(\.name).filter {
@@ -95,7 +105,7 @@ struct WeightLoader {
     let others = unused.count > 1 ? " and \(unused.count - 1) more" : ""
     throw ModelError(
       .tensors,
-      "\(architecture.displayName): tensor '\(first)'\(others) has no place in the architecture; "
+      "\(subject): tensor '\(first)'\(others) has no place in the architecture; "
         + "ignoring it could change the numbers")
   }
 }

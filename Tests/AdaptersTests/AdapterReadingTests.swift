@@ -39,7 +39,8 @@ struct AdapterReadingTests {
     #expect(adapter.fusion == .addRelu)
     #expect(adapter.updates[0].fusion == .addRelu)
     let keys = files.tensors.map { ($0.0.replacing("q_proj", with: "o_proj"), $0.1) }
-    let error = #expect(throws: AdapterError.self) { try files.with(tensors: keys).read() }
+    let plain = files.with(tensors: keys).setting("target_modules", to: ["o_proj"])
+    let error = #expect(throws: AdapterError.self) { try plain.read() }
     #expect(error?.detail.contains("no q_proj or v_proj is adapted") == true)
   }
 
@@ -54,6 +55,16 @@ struct AdapterReadingTests {
     ("r", 4, "has rank 2, adapter_config.json says 4"),
     ("r", "two", "'r' is \"two\", expected an integer"),
     ("lora_alpha", 0, "expected both non-zero"),
+    ("target_modules", ["v_proj"], "leave alone"),
+    ("target_modules", [], "leave alone"),
+    ("exclude_modules", ["q_proj"], "leave alone"),
+    ("layers_to_transform", [1], "leave alone"),
+    ("layers_pattern", "blocks", "'layers_pattern' is \"blocks\""),
+    ("lora_alpha", 1e300, "is inf, expected a number other than 0"),
+    ("alpha_pattern", ["q_proj": 0], "is 0.0, expected a number other than 0"),
+    ("rank_pattern", ["([a-z_.0-9]+)+!": 8], "which could take forever to match"),
+    ("rank_pattern", [".*.*.*.*.*.*.*x": 8], "which could take forever to match"),
+    ("fuse_config", ["fusion_fn": "add", "scale": 2], "'fuse_config' has 'scale' 2"),
     ("rank_pattern", ["(": 2], "\"(\", which is no regular expression"),
     ("fuse_config", ["fusion_fn": "matmul"], "'fusion_fn' is \"matmul\""),
   ]

@@ -72,6 +72,27 @@ struct MergeTests {
     #expect(error?.description.contains("does not change") == true)
   }
 
+  @Test func `a value that float16 cannot hold is an error`() throws {
+    let base = TensorTable(["model.norm.weight": Tensor([1, 70_000], shape: [2])])
+    let kernels = try Kernels(threadCount: 1)
+    let halves = MergedTensors(base, MergePlan(.empty), with: kernels) { _ in .float16 }
+    let error = #expect(throws: TensorSourceError.self) {
+      try halves.tensor(named: "model.norm.weight")
+    }
+    #expect(error?.description.contains("F16 cannot hold") == true)
+    let wide = MergedTensors(base, MergePlan(.empty), with: kernels) { _ in .bfloat16 }
+    #expect(throws: Never.self) { try wide.tensor(named: "model.norm.weight") }
+  }
+
+  @Test func `a merge that overflows is an error`() throws {
+    let stack = try AdapterStack([
+      AdapterStack.Member(try AdapterFiles().read(), weight: 3e38)
+    ])
+    let merged = MergedTensors(
+      AdapterFiles.base, MergePlan(stack), with: try Kernels(threadCount: 1))
+    #expect(throws: TensorSourceError.self) { try merged.tensor(named: Self.weightName) }
+  }
+
   @Test func `the ledger has every module once, with what became of it`() throws {
     #expect(try plan(AdapterFiles()).ledger.map(\.disposition) == [.mergedExactly])
     #expect(try plan(flare("add")).ledger.map(\.disposition) == [.mergedTargetHalf])

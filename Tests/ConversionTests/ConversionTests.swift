@@ -145,6 +145,36 @@ struct ConversionTests {
     }
   }
 
+  @Test func `what is merged and quantized is rounded once`() throws {
+    try withTemporaryDirectory { directory in
+      let bundle = directory.appending("bundle")
+      // The base is BF16: rounding to it between merge and quantization would show.
+      let request = try request(
+        "gemma2", adapters: ["lora"], to: bundle, form: .bundle, quantization: .int8)
+      try run(request)
+      let plan = MergePlan(try AdapterStack(request.adapters))
+      let exact = MergedTensors(request.model.tensors, plan, with: kernels) { _ in .float32 }
+      let name = "model.layers.0.mlp.up_proj.weight"
+      let expected = try quantize(exact.tensor(named: name), as: .groupedInt8, with: kernels)
+      let actual = try ModelFiles(bundle).tensors.tensor(named: name)
+      #expect(actual.hasSameBytes(as: expected))
+    }
+  }
+
+  @Test func `a bundle of a bundle keeps the record of what was merged before`() throws {
+    try withTemporaryDirectory { directory in
+      let first = directory.appending("first")
+      let second = directory.appending("second")
+      try run(request(adapters: ["lora", "flare-add_relu"], to: first, form: .bundle))
+      try run(
+        ConversionRequest(model: try ModelFiles(first), destination: second, form: .bundle))
+      let adapters = try Bundle(second).manifest.adapters
+      #expect(adapters.map(\.name) == ["lora", "flare-add_relu"])
+      #expect(adapters.map(\.path) == [nil, "adapters/1"])
+      #expect(try adapters == Bundle(first).manifest.adapters)
+    }
+  }
+
   @Test func `quantized weights are not quantized again`() throws {
     try withTemporaryDirectory { directory in
       let bundle = directory.appending("bundle")

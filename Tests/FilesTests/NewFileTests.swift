@@ -31,6 +31,27 @@ struct NewFileTests {
     }
   }
 
+  @Test func `of two files made at once for one place the second does not replace the first`()
+    throws
+  {
+    try withTemporaryDirectory { directory in
+      let path = directory.appending("a")
+      let (first, second) = (try NewFile(path), try NewFile(path))
+      try first.write("first")
+      try second.write("second")
+      try first.commit()
+      let error = #expect(throws: FileError.self) { try second.commit() }
+      #expect(error?.code == .exists)
+      let (text, names) = (try path.readText(), try directory.entryNames)
+      #expect(text == "first" && names == ["a"])
+    }
+  }
+
+  @Test func `a device is not replaced`() {
+    let error = #expect(throws: FileError.self) { try NewFile("/dev/null", mayReplace: true) }
+    #expect(error?.code == .notReplaceable)
+  }
+
   @Test func `an existing file is kept unless it may be replaced`() throws {
     try withTemporaryDirectory { directory in
       let path = directory.appending("a")

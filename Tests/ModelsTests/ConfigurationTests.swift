@@ -88,6 +88,13 @@ struct ConfigurationTests {
       ("rope_scaling", ["type": "yarn", "factor": 4], "'rope_type' is \"yarn\""),
       ("rope_scaling", ["type": "linear"], "'factor' is missing"),
       ("rope_scaling", ["type": "linear", "factor": 2, "beta_fast": 32], "'beta_fast' is 32"),
+      (
+        "rope_scaling",
+        [
+          "rope_type": "llama3", "factor": 8, "low_freq_factor": 1, "high_freq_factor": 4,
+          "original_max_position_embeddings": -5,
+        ], "'original_max_position_embeddings' is -5.0"
+      ),
       ("architectures", ["LlamaForSequenceClassification"], "\"LlamaForSequenceClassification\""),
       ("quantization_config", ["bits": 4], "'quantization_config' is"),
       ("tie_word_embeddings", "yes", "'tie_word_embeddings' is \"yes\", expected true or false"),
@@ -98,6 +105,27 @@ struct ConfigurationTests {
   ) {
     let error = #expect(throws: ModelError.self) { try read(Self.llama, [key: value]) }
     #expect(error?.description.contains(message) == true, "\(error?.description ?? "no error")")
+  }
+
+  @Test func `two spellings of one setting that differ are refused`() {
+    #expect(throws: ModelError.self) {
+      try read(
+        Self.llama,
+        [
+          "rope_parameters": ["rope_type": "default", "rope_theta": 1e4],
+          "rope_scaling": ["rope_type": "linear", "factor": 2],
+        ])
+    }
+    #expect(throws: ModelError.self) {
+      try read(Self.gemma, ["sliding_window": 16, "sliding_window_size": 32])
+    }
+    #expect(throws: Never.self) {
+      try read(Self.gemma, ["sliding_window": 16, "sliding_window_size": 16])
+    }
+    let error = #expect(throws: ModelError.self) {
+      try read(Self.gemma, ["use_bidirectional_attention": true])
+    }
+    #expect(error?.description.contains("only causal attention") == true)
   }
 
   @Test func `layer types of another count or kind are refused`() {

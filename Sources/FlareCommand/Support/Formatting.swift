@@ -46,13 +46,26 @@ extension Duration {
   }
 }
 
+/// The text with control characters spelled out, since names in a file can hold anything.
+func printable(_ text: String) -> String {
+  var result = ""
+  for scalar in text.unicodeScalars {
+    if scalar.properties.generalCategory == .control {
+      result += "\\u{\(String(scalar.value, radix: 16))}"
+    } else {
+      result.unicodeScalars.append(scalar)
+    }
+  }
+  return result
+}
+
 /// Rows of cells under a header, each column as wide as its widest cell.
 struct TextTable {
   private var rows: [[String]]
 
   init(header: [String]) { rows = [header] }
 
-  mutating func add(_ cells: [String]) { rows.append(cells) }
+  mutating func add(_ cells: [String]) { rows.append(cells.map(printable)) }
 
   /// The table, indented by two spaces, with a rule under the header.
   var text: String {

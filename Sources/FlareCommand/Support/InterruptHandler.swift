@@ -13,6 +13,8 @@ struct InterruptHandler {
   private let sources: [any DispatchSourceSignal]
 
   init() {
+    // A reader that went away is then an error of the write, which can tidy up.
+    signal(SIGPIPE, SIG_IGN)
     sources = [SIGINT, SIGTERM, SIGHUP].map { number in
       signal(number, SIG_IGN)
       let source = DispatchSource.makeSignalSource(signal: number, queue: .global())

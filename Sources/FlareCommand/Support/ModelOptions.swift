@@ -21,8 +21,8 @@ struct AdapterArgument: ExpressibleByArgument {
 
   /// - Returns: nil for an empty path, and for a weight that is 0 or not a number.
   init?(argument: String) {
-    // A path may hold '=' itself; only a number behind the last one is a weight.
-    if let separator = argument.lastIndex(of: "="),
+    // A path may hold '=' itself: one that exists is meant whole, and only a number is a weight.
+    if !FilePath(argument).exists, let separator = argument.lastIndex(of: "="),
       let weight = Float(argument[argument.index(after: separator)...])
     {
       path = FilePath(String(argument[..<separator]))

@@ -14,15 +14,16 @@ struct OutputStream: Sendable {
 
   /// Writes at once, so that generated text appears as it comes.
   ///
-  /// A reader that has gone away ends the process by SIGPIPE, as for any filter. A result that
-  /// cannot be written ends it with the code for that, since no one would read an error later.
+  /// A result that cannot be written ends the process. A reader that has gone away is no error
+  /// worth a word, as for any filter.
   func write(_ text: String) {
     do {
       try descriptor.writeAll(text.utf8)
     } catch {
       guard descriptor == .standardOutput else { return }
-      standardError.write("flare: standard output: cannot be written: \(error)\n")
       PendingOutputs.removeAll()
+      if error as? Errno == .brokenPipe { exit(128 + SIGPIPE) }
+      standardError.write("flare: standard output: cannot be written: \(error)\n")
       exit(73)
     }
   }
