@@ -1,3 +1,5 @@
+public import JSON
+
 /// What happens to each module of each adapter in a merge, decided before anything is computed.
 public struct MergePlan: Sendable {
   /// What becomes of one update.
@@ -89,5 +91,14 @@ public struct MergePlan: Sendable {
     case .mergedTargetHalf: "\(fusion.rawValue): the source half runs"
     default: "\(fusion.rawValue) needs both texts"
     }
+  }
+}
+
+extension MergePlan.Entry {
+  public var json: JSONValue {
+    [
+      "adapter": .string(adapter), "module": .string(module),
+      "disposition": .string(disposition.rawValue), "reason": .string(reason),
+    ]
   }
 }

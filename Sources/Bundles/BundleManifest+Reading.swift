@@ -1,5 +1,5 @@
 import Files
-import JSON
+package import JSON
 package import SystemPackage
 import Tensors
 
@@ -73,7 +73,7 @@ extension BundleManifest {
       createdBy: try fields.required("created_by"),
       quantization: try fields.fields("quantization").map(Quantization.init),
       base: try fields.fields("base").map(Base.init),
-      adapters: try fields.list("adapters", of: Adapter.init),
+      adapters: try Adapter.list(in: fields),
       provenance: fields.members["provenance"] ?? .null,
       license: try fields.optional("license"))
     self.version = version
@@ -83,10 +83,6 @@ extension BundleManifest {
     }
     files = try fields.list("files", of: File.init)
     try checkFiles()
-    for adapter in adapters {
-      guard let path = adapter.path, !File.isPlain(path) else { continue }
-      throw JSONFieldError("manifest: adapter path '\(path)' leads out of the bundle")
-    }
   }
 
   private static func packedTensors(_ fields: JSONFields) throws(JSONFieldError) -> [TensorInfo] {
@@ -173,10 +169,18 @@ extension BundleManifest.Base {
 }
 
 extension BundleManifest.Adapter {
-  fileprivate init(_ fields: JSONFields) throws(JSONFieldError) {
+  /// Reads the list under `adapters`; none when it is absent.
+  package static func list(in fields: JSONFields) throws(JSONFieldError) -> [Self] {
+    try fields.list("adapters", of: Self.init)
+  }
+
+  private init(_ fields: JSONFields) throws(JSONFieldError) {
     self.init(
       name: try fields.required("name"), kind: try fields.required("kind"),
       path: try fields.optional("path"), mergedModules: try fields.optional("merged_modules") ?? [])
+    if let path, !BundleManifest.File.isPlain(path) {
+      throw JSONFieldError("\(fields.subject): path '\(path)' leads out of the model")
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-import JSON
+package import JSON
 import Tensors
 
 extension BundleManifest {
@@ -42,7 +42,7 @@ extension BundleManifest.File {
 }
 
 extension BundleManifest.Adapter {
-  fileprivate var json: JSONValue {
+  package var json: JSONValue {
     var document: JSONObject = [
       "name": .string(name), "kind": .string(kind),
     ]

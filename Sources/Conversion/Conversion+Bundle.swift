@@ -23,12 +23,7 @@ extension Conversion {
       try residue.write { try NewFile(staging.path.appending($0)) }
       try writer.addDirectory(record.path ?? "", copying: staging.path)
     }
-    let adapters = applied.map { record, _ in
-      BundleManifest.Adapter(
-        name: record.name, kind: record.kind, path: record.path,
-        mergedModules: record.mergedModules)
-    }
-    try writer.commit(try manifest(adapters))
+    try writer.commit(try manifest(applied.map(\.record)))
   }
 
   /// Writes the bundle to a hidden folder beside the destination, then packs it into one file.

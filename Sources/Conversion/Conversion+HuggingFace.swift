@@ -1,4 +1,5 @@
 import Adapters
+import Bundles
 import Files
 import JSON
 import Models
@@ -21,7 +22,8 @@ extension Conversion {
       try residue.write { try directory.newFile(folder.appending($0)) }
     }
     if !applied.isEmpty {
-      let record = MergeRecord(applied.map(\.record), ledger: mergePlan.ledger)
+      let record = MergeRecord(
+        applied.map(\.record), ledger: .array(mergePlan.ledger.map(\.json)))
       try directory.write(
         record.json.serialized(isIndented: true) + "\n", to: MergeRecord.fileName)
     }

@@ -1,4 +1,5 @@
 public import Adapters
+import Bundles
 public import Files
 public import Kernels
 import Models
@@ -92,7 +93,7 @@ public struct Conversion: Sendable {
   public var byteCount: Int { tensors.tensorInfos.reduce(0) { $0 + $1.byteCount } }
 
   /// The adapters that the destination will contain, with what runs beside its weights.
-  var appliedAdapters: [(record: AppliedAdapter, residue: Adapter?)] {
+  var appliedAdapters: [(record: BundleManifest.Adapter, residue: Adapter?)] {
     mergePlan.appliedAdapters(after: request.model.appliedAdapters)
   }
 

@@ -14,7 +14,7 @@ public struct LanguageModel: Sendable {
   public let adapters: AdapterStack
   /// Tokens that end a text.
   public let endOfTextTokens: Set<Int>
-  let decoder: any Decoder
+  let transformer: Transformer
   let kernels: Kernels
   /// Holds what the mapped weights need alive, such as an unpacked bundle.
   private let files: ModelFiles
@@ -46,11 +46,7 @@ public struct LanguageModel: Sendable {
     try stack.check(against: tensors)
 
     var weights = WeightLoader(tensors, of: files.path.string, stack, with: kernels)
-    decoder =
-      switch configuration.architecture {
-      case .llama: try Llama(configuration, &weights)
-      case .gemma2: try Gemma2(configuration, &weights)
-      }
+    transformer = try Transformer(configuration, &weights)
     try weights.finish()
 
     self.configuration = configuration

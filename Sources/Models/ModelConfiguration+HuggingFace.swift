@@ -51,6 +51,8 @@ extension ModelConfiguration {
       maximumPositionCount: try optionalSize("max_position_embeddings", in: fields)
         ?? (isGemma ? 8192 : 2048),
       rmsNormEpsilon: try positive("rms_norm_eps", in: fields) ?? 1e-6,
+      normsAreOffsetByOne: isGemma,
+      embeddingScale: isGemma ? Float(hiddenSize).squareRoot() : 1,
       activation: try activation(fields, architecture),
       rope: try RotaryEmbedding(fields, headDimension: headDimension),
       tiesWordEmbeddings: try fields.optional("tie_word_embeddings") ?? isGemma,

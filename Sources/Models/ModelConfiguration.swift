@@ -14,6 +14,10 @@ public struct ModelConfiguration: Sendable {
   public let headDimension: Int
   public let maximumPositionCount: Int
   public let rmsNormEpsilon: Float
+  /// Whether a norm stores `w` and multiplies by `1 + w`, as Gemma's do.
+  public let normsAreOffsetByOne: Bool
+  /// What embeddings are multiplied by before the first layer: √hiddenSize for Gemma.
+  public let embeddingScale: Float
   public let activation: Activation
   public let rope: RotaryEmbedding
   public let tiesWordEmbeddings: Bool

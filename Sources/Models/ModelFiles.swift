@@ -1,4 +1,3 @@
-public import Adapters
 public import Bundles
 public import Files
 public import JSON
@@ -23,7 +22,7 @@ public struct ModelFiles: Sendable {
   /// The files of a checkpoint's weights; none for a bundle, whose manifest names its base.
   public let weightPaths: [FilePath]
   /// The adapters that went into the model, in order.
-  public let appliedAdapters: [AppliedAdapter]
+  public let appliedAdapters: [BundleManifest.Adapter]
   /// What is odd about the files and does not keep them from being read.
   public let warnings: [String]
   /// Present when the model is a bundle; keeps its unpacked files alive.
@@ -142,9 +141,7 @@ public struct ModelFiles: Sendable {
     configurationJSON = json
     tensors = bundle.tensors
     weightPaths = []
-    appliedAdapters = bundle.manifest.adapters.map {
-      AppliedAdapter(name: $0.name, kind: $0.kind, path: $0.path, mergedModules: $0.mergedModules)
-    }
+    appliedAdapters = bundle.manifest.adapters
     warnings = []
     self.bundle = bundle
   }

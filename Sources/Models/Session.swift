@@ -48,7 +48,7 @@ public struct Session: ~Copyable {
     precondition(state.positionCount + tokens.count <= state.capacity, "Text exceeds capacity")
     var recorder: SourceStates.Recorder?
     for chunk in tokens.chunks(of: DecodingState.chunkSize) {
-      model.decoder.advance(&state, over: chunk, model.kernels, recordingInto: &recorder)
+      model.transformer.advance(&state, over: chunk, model.kernels, recordingInto: &recorder)
     }
     return try finiteLogits(onlyLast: true)
   }
@@ -65,14 +65,14 @@ public struct Session: ~Copyable {
     all.rowCount = 0
     var recorder: SourceStates.Recorder?
     for chunk in tokens.chunks(of: DecodingState.chunkSize) {
-      model.decoder.advance(&state, over: chunk, model.kernels, recordingInto: &recorder)
+      model.transformer.advance(&state, over: chunk, model.kernels, recordingInto: &recorder)
       all.append(try finiteLogits(onlyLast: false))
     }
     return all
   }
 
   private mutating func finiteLogits(onlyLast: Bool) throws(ModelError) -> FloatMatrix {
-    let logits = model.decoder.logits(&state, onlyLast: onlyLast, model.kernels)
+    let logits = model.transformer.logits(&state, onlyLast: onlyLast, model.kernels)
     guard logits.isFinite else {
       throw ModelError(
         .tensors,
@@ -89,7 +89,7 @@ public struct Session: ~Copyable {
     var state = DecodingState(model.configuration, capacity: source.count, pass: .source)
     var recorder: SourceStates.Recorder? = SourceStates.Recorder()
     for chunk in source.chunks(of: DecodingState.chunkSize) {
-      model.decoder.advance(&state, over: chunk, model.kernels, recordingInto: &recorder)
+      model.transformer.advance(&state, over: chunk, model.kernels, recordingInto: &recorder)
     }
     guard let recorder else { preconditionFailure("Recorder lost") }
     return recorder.finish(

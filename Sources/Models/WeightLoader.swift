@@ -65,6 +65,13 @@ struct WeightLoader {
       updates: updates[module] ?? [])
   }
 
+  /// The norm `module`, which acts on hidden states.
+  mutating func norm(_ module: String, _ configuration: ModelConfiguration) throws -> RMSNorm {
+    RMSNorm(
+      weight: try tensor("\(module).weight", [configuration.hiddenSize]),
+      epsilon: configuration.rmsNormEpsilon, isOffsetByOne: configuration.normsAreOffsetByOne)
+  }
+
   /// The layer that turns hidden states into logits, `[vocabulary, hidden]`: `lm_head`, or the
   /// embeddings when they are tied.
   mutating func outputHead(

@@ -47,10 +47,4 @@ struct ResidueTests {
     let entry: JSONValue = ["scaling": 2, "fusion": nil, "in_weights": true]
     #expect(throws: AdapterError.self) { try read("q", entry, version: 2) }
   }
-
-  @Test func `a residue's name decides no path`() throws {
-    let adapter = try read("q", ["scaling": 2, "fusion": "add", "in_weights": true])
-    let plan = MergePlan(try AdapterStack([AdapterStack.Member(adapter)]))
-    #expect(plan.appliedAdapters(after: []).map(\.record.path) == ["adapters/0"])
-  }
 }

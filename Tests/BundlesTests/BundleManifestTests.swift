@@ -136,7 +136,7 @@ struct BundleManifestTests {
       "'packed_tensors': 'w': F32 cannot have shape [2, 32]")
     expectRefusal(
       #""files":[],"adapters":[{"name":"a","kind":"lora","path":"../a"}]"#,
-      "adapter path '../a' leads out of the bundle")
+      "'adapters' 1: path '../a' leads out of the model")
     expectRefusal(
       #""files":[],"adapters":[{"name":"a"}]"#, "'adapters' 1: 'kind' is missing, expected a string"
     )

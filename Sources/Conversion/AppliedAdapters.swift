@@ -1,20 +1,5 @@
-/// An adapter that a model on disk contains: in its weights, beside them, or both.
-public struct AppliedAdapter: Sendable, Hashable {
-  public let name: String
-  /// `lora` or `flare`.
-  public let kind: String
-  /// The folder of its residue, relative to the model; nil when the weights say all.
-  public let path: String?
-  /// The modules whose weights contain the adapter, or its target half.
-  public let mergedModules: [String]
-
-  public init(name: String, kind: String, path: String?, mergedModules: [String]) {
-    self.name = name
-    self.kind = kind
-    self.path = path
-    self.mergedModules = mergedModules
-  }
-}
+import Adapters
+import Bundles
 
 extension MergePlan {
   /// What a model made by this plan contains: what `earlier` merges left in its base, then the
@@ -23,14 +8,16 @@ extension MergePlan {
   /// The plan's first parts are the residues that came with the base, in the order of `earlier`.
   ///
   /// - Returns: each adapter with the residue to be written at its path.
-  public func appliedAdapters(
-    after earlier: [AppliedAdapter]
-  ) -> [(record: AppliedAdapter, residue: Adapter?)] {
+  func appliedAdapters(
+    after earlier: [BundleManifest.Adapter]
+  ) -> [(record: BundleManifest.Adapter, residue: Adapter?)] {
     var ownParts = parts[...]
-    var applied: [(AppliedAdapter, Adapter?)] = []
+    var applied: [(BundleManifest.Adapter, Adapter?)] = []
     func append(_ name: String, _ kind: String, _ merged: [String], _ residue: Adapter?) {
+      // Numbered and not named: a name may be anything, a path may not.
       let path = residue.map { _ in "adapters/\(applied.count)" }
-      let record = AppliedAdapter(name: name, kind: kind, path: path, mergedModules: merged)
+      let record = BundleManifest.Adapter(
+        name: name, kind: kind, path: path, mergedModules: merged)
       applied.append((record, residue))
     }
     for adapter in earlier {

@@ -2,35 +2,51 @@ import Adapters
 import Kernels
 import Tensors
 
-/// A decoder-only transformer; each architecture is one conforming type in one file.
+/// A decoder-only transformer: embeddings start a residual stream, layers add to it, a norm and a
+/// head make logits of it.
 ///
-/// Embeddings start a residual stream, layers add to it, a norm and a head make logits of it.
-protocol Decoder: Sendable {
-  associatedtype Layer: DecoderLayer
-
-  var configuration: ModelConfiguration { get }
+/// Architectures differ in their layers, one file each, and in a few constants.
+struct Transformer: Sendable {
+  let configuration: ModelConfiguration
   /// One row a token, `[vocabularySize, hiddenSize]`.
-  var embedTokens: Tensor { get }
-  /// What embeddings are multiplied by before the first layer.
-  var embeddingScale: Float { get }
-  var layers: [Layer] { get }
-  var finalNorm: RMSNorm { get }
+  let embedTokens: Tensor
+  let layers: [any TransformerLayer]
+  let finalNorm: RMSNorm
   /// From hidden states to logits, `[vocabularySize, hiddenSize]`.
-  var outputHead: Linear { get }
+  let outputHead: Linear
 
   /// Takes the weights from `weights`, naming each tensor as the checkpoint does.
-  init(_ configuration: ModelConfiguration, _ weights: inout WeightLoader) throws
+  init(_ configuration: ModelConfiguration, _ weights: inout WeightLoader) throws {
+    self.configuration = configuration
+    embedTokens = try weights.tensor(
+      "model.embed_tokens.weight", [configuration.vocabularySize, configuration.hiddenSize])
+    let layerType: any TransformerLayer.Type =
+      switch configuration.architecture {
+      case .llama: LlamaLayer.self
+      case .gemma2: Gemma2Layer.self
+      }
+    var layers: [any TransformerLayer] = []
+    for index in 0..<configuration.layerCount {
+      layers.append(try layerType.init(index, configuration, &weights))
+    }
+    self.layers = layers
+    finalNorm = try weights.norm("model.norm", configuration)
+    outputHead = try weights.outputHead(tiedTo: embedTokens, configuration)
+  }
 }
 
-/// One layer of a decoder.
-protocol DecoderLayer: Sendable {
+/// One layer of a transformer.
+protocol TransformerLayer: Sendable {
   var attention: Attention { get }
+
+  /// Takes the weights of layer `index`, naming each tensor as the checkpoint does.
+  init(_ index: Int, _ configuration: ModelConfiguration, _ weights: inout WeightLoader) throws
 
   /// Adds what the layer has to say to `work.hidden`, `[positions, hiddenSize]`.
   func apply(_ work: inout Workspace, _ cache: KeyValueCache, _ context: PassContext)
 }
 
-extension Decoder {
+extension Transformer {
   /// Sends `tokens`, no more than a chunk, through all layers; leaves the residual stream in
   /// `state.workspace.hidden`.
   ///
@@ -41,7 +57,9 @@ extension Decoder {
   ) {
     let context = state.context(kernels)
     kernels.gatherRows(Array(tokens), of: embedTokens, into: &state.workspace.hidden)
-    if embeddingScale != 1 { kernels.scale(&state.workspace.hidden, by: embeddingScale) }
+    if configuration.embeddingScale != 1 {
+      kernels.scale(&state.workspace.hidden, by: configuration.embeddingScale)
+    }
     for (layer, cache) in zip(layers, state.caches) {
       recorder?.record(
         state.workspace.hidden,
