@@ -100,7 +100,7 @@ private func translation(of question: Question) throws(EvaluationError) -> Quest
   guard let source = question.source else {
     throw EvaluationError(
       description: "question '\(question.id)' has no 'source_context' and 'source_question', "
-        + "which are the source")
+        + "which are the source. Ask without it in the setting no-source")
   }
   return source
 }

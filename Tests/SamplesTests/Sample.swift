@@ -35,7 +35,7 @@ struct Sample {
   /// The first questions of the test set, enough to see a difference and few enough to be quick.
   static func questions() throws -> QuestionSet {
     let path = directory.appending("data").appending("test.jsonl")
-    return QuestionSet(try QuestionSet(contentsOf: path).questions.prefix(16))
+    return QuestionSet(try QuestionSet(contentsOf: path).questions.prefix(8))
   }
 
   /// One row of the table: adapters, and the predictions in the order of the test set.
