@@ -52,10 +52,6 @@ public struct AdapterStack: Sendable {
 
   private init(levels: [Level]) { self.levels = levels }
 
-  public var adapters: [Adapter] { levels.map(\.adapter) }
-
-  public var isEmpty: Bool { levels.isEmpty }
-
   /// Whether a source text changes the output.
   public var readsSource: Bool { levels.contains { $0.adapter.fusion != nil } }
 

@@ -59,24 +59,4 @@ public import SystemPackage
       return unsafe _overrideLifetime(span, borrowing: self)
     }
   }
-
-  /// Tells the kernel that a range of bytes will be read soon, so that it is fetched ahead.
-  public func prefetch(_ range: Range<Int>) {
-    advise(range, MADV_WILLNEED)
-  }
-
-  /// Tells the kernel that a range of bytes is done with, so that its pages can be dropped.
-  public func release(_ range: Range<Int>) {
-    advise(range, MADV_DONTNEED)
-  }
-
-  private func advise(_ range: Range<Int>, _ advice: Int32) {
-    precondition(range.lowerBound >= 0 && range.upperBound <= byteCount, "Range out of bounds")
-    let pageSize = Int(getpagesize())
-    let start = range.lowerBound / pageSize * pageSize
-    guard start < range.upperBound else { return }
-    let address = unsafe UnsafeMutableRawPointer(mutating: base + start)
-    // Not `posix_madvise`, which on Linux takes MADV_DONTNEED and does nothing.
-    _ = unsafe madvise(address, range.upperBound - start, advice)
-  }
 }

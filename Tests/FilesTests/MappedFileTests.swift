@@ -15,10 +15,6 @@ struct MappedFileTests {
       #expect(file.byteCount == 10_000)
       let span = Span<UInt8>(_bytes: file.bytes)
       #expect(span.indices.map { span[$0] } == bytes)
-      // Pages that were let go come back from the file.
-      file.prefetch(0..<10_000)
-      file.release(0..<10_000)
-      #expect(span[9_999] == bytes[9_999])
     }
   }
 
@@ -28,7 +24,6 @@ struct MappedFileTests {
       try path.overwrite("")
       let file = try MappedFile(path)
       #expect(file.byteCount == 0 && file.bytes.isEmpty)
-      file.release(0..<0)
     }
   }
 
@@ -46,13 +41,6 @@ struct MappedFileTests {
       let inside = directory.appending("file").appending("x")
       let wrong = #expect(throws: FileError.self) { try MappedFile(inside) }
       #expect(wrong?.description == "\(inside): not a directory")
-    }
-  }
-
-  @Test func `a range outside the file is a programmer's error`() async {
-    await #expect(processExitsWith: .failure) {
-      let file = try MappedFile(FilePath(#filePath))
-      file.prefetch(0..<file.byteCount + 1)
     }
   }
 
