@@ -1,6 +1,7 @@
 import Kernels
 import Quantization
 import Tensors
+import TestSupport
 import Testing
 
 @Suite struct `Quantizing a tensor` {
