@@ -39,38 +39,49 @@ struct ModulePattern: Sendable {
 
   /// Repetitions without an end that a pattern may have.
   private static let maximumRepetitionCount = 6
+  /// Parts that may be absent that a pattern may have.
+  private static let maximumOptionCount = 12
 
   /// Whether matching a module's name takes a bearable time, whatever the name.
   ///
-  /// A repeated group that itself repeats, `(a+)+`, takes exponential time, and each `.*` in a row
-  /// multiplies it by the length of the name.
+  /// A repeated group that can match in several ways, `(a+)+` or `(.|a)*`, takes exponential time;
+  /// each `.*` in a row multiplies the time by the length of the name, each `.?` by two.
   private static func isQuick(_ source: String) -> Bool {
-    var count = 0
-    // Whether each open group holds a repetition.
-    var groups: [Bool] = [false]
-    var closedGroupRepeats = false
-    var isEscaped = false
+    var (repetitions, options) = (0, 0)
+    // Whether each open group, the whole pattern first, can match in several ways.
+    var groups = [false]
+    var closedGroupVaries = false
+    var (isEscaped, isInClass) = (false, false)
+    var previous: Character = "("
     for character in source {
-      let previousGroupRepeats = closedGroupRepeats
-      closedGroupRepeats = false
+      defer { previous = isEscaped || isInClass ? "a" : character }
+      let followsVaryingGroup = closedGroupVaries
+      closedGroupVaries = false
       if isEscaped {
         isEscaped = false
         continue
       }
       switch character {
       case "\\": isEscaped = true
+      case "]": isInClass = false
+      case _ where isInClass: break
+      case "[": isInClass = true
       case "(": groups.append(false)
       case ")" where groups.count > 1:
-        closedGroupRepeats = groups.removeLast()
-        if closedGroupRepeats { groups[groups.count - 1] = true }
+        closedGroupVaries = groups.removeLast()
+        if closedGroupVaries { groups[groups.count - 1] = true }
+      case "|": groups[groups.count - 1] = true
       case "*", "+", "{":
-        if previousGroupRepeats { return false }
-        count += 1
+        if followsVaryingGroup { return false }
+        repetitions += 1
+        groups[groups.count - 1] = true
+      case "?" where !["(", "*", "+", "}", "?"].contains(previous):
+        options += 1
         groups[groups.count - 1] = true
       default: break
       }
     }
-    return count <= maximumRepetitionCount
+    return repetitions <= maximumRepetitionCount && options <= maximumOptionCount
   }
 
   /// Python's `re.fullmatch(source, module)`.

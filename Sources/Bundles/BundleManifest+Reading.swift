@@ -87,6 +87,9 @@ extension BundleManifest {
 
   private static func packedTensors(_ fields: JSONFields) throws(JSONFieldError) -> [TensorInfo] {
     guard let table = try fields.fields("packed_tensors") else { return [] }
+    if let name = table.members.ambiguousKey {
+      throw JSONFieldError("\(table.subject): two tensors are named '\(name)', in different bytes")
+    }
     var infos: [TensorInfo] = []
     for name in table.members.keys {
       guard let entry = try table.fields(name) else {

@@ -106,11 +106,9 @@ public struct Conversion: Sendable {
     if destination.exists {
       guard request.mayReplace else { throw FileError(.exists, destination) }
       try ModelFiles.checkReplaceable(destination, asDirectory: request.form != .bundleFile)
-      for input in [request.model.path] + request.adapters.map(\.adapter.path)
-      where destination.holds(input) {
-        throw FileError(.notReplaceable, destination, detail: "it holds '\(input)', which is read")
-      }
     }
+    try destination.checkApart(
+      from: [request.model.path] + request.adapters.map(\.adapter.path))
     try destination.checkSpace(for: byteCount)
   }
 

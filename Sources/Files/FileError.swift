@@ -61,7 +61,7 @@ public struct FileError: FlareError {
     case .notADirectory: "\(path): not a directory"
     case .exists: "\(path): already exists. Choose another path or pass --overwrite"
     case .notReplaceable:
-      "\(path): is not replaced\(reason). Choose another path, or remove it yourself"
+      "\(path): is not written\(reason). Choose another path"
     case .cannotWrite: "\(path): cannot be written\(reason)"
     case .noSpace:
       "\(path): no space left on the device\(reason). Free some space or choose another device"

@@ -12,6 +12,11 @@ extension FilePath {
 
   public var isDirectory: Bool { status?.type == .directory }
 
+  /// Whether the path itself is a symbolic link, whatever it leads to.
+  public var isLink: Bool {
+    (try? stat(followTargetSymlink: false))?.type == .symbolicLink
+  }
+
   public var isRegularFile: Bool { status?.type == .regular }
 
   /// The size of the file in bytes, or nil when there is none.
@@ -26,6 +31,20 @@ extension FilePath {
   public func holds(_ other: FilePath) -> Bool {
     guard let mine = resolved, let theirs = other.resolved else { return false }
     return theirs.starts(with: mine)
+  }
+
+  /// Checks that replacing what is at this path changes nothing that is being read.
+  ///
+  /// - Throws: `FileError` when it is one of `inputs`, holds one, or is a part of one.
+  public func checkApart(from inputs: [FilePath]) throws(FileError) {
+    for input in inputs {
+      if holds(input) {
+        throw FileError(.notReplaceable, self, detail: "it holds '\(input)', which is read")
+      }
+      if input.holds(self) {
+        throw FileError(.notReplaceable, self, detail: "it is a part of '\(input)', which is read")
+      }
+    }
   }
 
   /// The absolute path without links, or nil when there is nothing at it.

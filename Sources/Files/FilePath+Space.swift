@@ -27,9 +27,12 @@ extension FilePath {
 }
 
 extension FilePath {
-  /// The bytes of a file, or of all files in a directory and below.
+  /// The bytes of a file, or of all files in a directory and below; links in it count nothing.
   public var treeByteCount: Int {
     guard isDirectory else { return fileByteCount ?? 0 }
-    return ((try? directoryEntries()) ?? []).reduce(0) { $0 + appending($1).treeByteCount }
+    return ((try? directoryEntries()) ?? []).reduce(0) { sum, name in
+      let entry = appending(name)
+      return sum + (entry.isLink ? 0 : entry.treeByteCount)
+    }
   }
 }

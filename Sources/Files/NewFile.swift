@@ -74,11 +74,11 @@ public final class NewFile {
     precondition(isOpen, "File already committed")
     try attempt {
       guard !isDurable || fsync(descriptor.rawValue) == 0 else { throw Errno(rawValue: errno) }
-      try descriptor.close()
     }
     isOpen = false
     defer { PendingOutputs.remove(temporaryPath) }
-    guard moveIntoPlace() else {
+    // Some file systems report a failed write no earlier than here.
+    guard close(descriptor.rawValue) == 0, moveIntoPlace() else {
       let error = Errno(rawValue: errno)
       removeTree(temporaryPath)
       throw FileError(writing: reportedPath, error)

@@ -128,7 +128,7 @@ private struct Description {
         }))
   }
 
-  var text: String { "\(path): \(form)\n\n" + fieldsText(fields) + tables }
+  var text: String { "\(printable(path.string)): \(form)\n\n" + fieldsText(fields) + tables }
 
   var json: JSONValue {
     .object(JSONObject([("path", .string(path.string)), ("form", .string(form))] + jsonFields))

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Files
 import Kernels
 import Models
 import SystemPackage
@@ -36,6 +37,7 @@ struct LogitsCommand: ParsableCommand {
   @OptionGroup var compute: ComputeOptions
 
   func run() throws {
+    try output.checkApart(from: [model] + adapters.adapters.map(\.path))
     let kernels = try compute.kernels()
     let model = try LanguageModel(model, adapters: adapters.read(with: kernels), with: kernels)
     let logits = try model.logits(of: tokens.tokens, source: sourceTokens?.tokens)

@@ -25,6 +25,7 @@ struct PackCommand: ParsableCommand {
 
   func run() throws {
     guard bundle.exists else { throw FileError(.notFound, bundle) }
+    try output.checkApart(from: [bundle])
     let bar = ProgressBar("Packing", total: bundle.treeByteCount, unit: .bytes)
     try bar.during {
       try Bundle.pack(bundle, to: output, mayReplace: overwrite) { bar.advance(by: $0) }

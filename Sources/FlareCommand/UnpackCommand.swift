@@ -19,17 +19,13 @@ struct UnpackCommand: ParsableCommand {
   @Option(name: .shortAndLong, help: "The directory to write.")
   var output: FilePath
 
-  @Flag(help: "Replace the directory if it exists.")
+  @Flag(help: "Replace the model that is at the destination.")
   var overwrite = false
 
   func run() throws {
     guard file.exists else { throw FileError(.notFound, file) }
-    if overwrite {
-      try ModelFiles.checkReplaceable(output, asDirectory: true)
-      guard !output.holds(file) else {
-        throw FileError(.notReplaceable, output, detail: "it holds '\(file)', which is read")
-      }
-    }
+    if overwrite { try ModelFiles.checkReplaceable(output, asDirectory: true) }
+    try output.checkApart(from: [file])
     let bar = ProgressBar("Unpacking", total: file.treeByteCount, unit: .bytes)
     try bar.during {
       try Bundle.unpack(file, to: output, mayReplace: overwrite) { bar.advance(by: $0) }

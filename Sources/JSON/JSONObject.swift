@@ -36,6 +36,14 @@ public struct JSONObject: Sendable, Hashable {
     members.updateValue(value, forKey: ByteKey(string: key))
   }
 
+  /// A key that another key equals in Swift's eyes though not in bytes; nil when there is none.
+  ///
+  /// What is looked up by such a name cannot live in a Swift dictionary beside its twin.
+  public var ambiguousKey: String? {
+    var seen: Set<String> = []
+    return keys.first { !seen.insert($0).inserted }
+  }
+
   public var keys: some RandomAccessCollection<String> { members.keys.lazy.map(\.string) }
 }
 

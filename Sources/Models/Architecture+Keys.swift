@@ -18,7 +18,8 @@ extension Architecture {
 
   private static let sharedKeys: Set<String> = [
     "architectures", "attention_bias", "bos_token_id", "eos_token_id", "head_dim", "hidden_size",
-    "intermediate_size", "max_position_embeddings", "model_type", "num_attention_heads",
+    "intermediate_size", "is_causal", "max_position_embeddings", "model_type",
+    "num_attention_heads",
     "num_hidden_layers", "num_key_value_heads", "rms_norm_eps", "rope_parameters", "rope_scaling",
     "rope_theta", "tie_word_embeddings", "vocab_size",
   ]

@@ -23,6 +23,10 @@ extension ModelConfiguration {
     let architecture = try architecture(fields)
     try refuseUnknownKeys(in: fields, of: architecture)
 
+    if try fields.optional("is_causal") == false {
+      throw ModelError(
+        .unsupported, "\(fields.subject): 'is_causal' is false; only causal attention is supported")
+    }
     let hiddenSize = try size("hidden_size", in: fields)
     let headCount = try size("num_attention_heads", in: fields)
     let layerCount = try size("num_hidden_layers", in: fields)

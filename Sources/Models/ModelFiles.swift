@@ -107,10 +107,25 @@ public struct ModelFiles: Sendable {
       let kind = asDirectory ? "a file" : "a directory"
       throw FileError(.notReplaceable, path, detail: "it is \(kind)")
     }
-    let marks = [configurationName, BundleManifest.fileName]
-    guard !asDirectory || marks.contains(where: { path.appending($0).exists }) else {
+    guard asDirectory else { return }
+    let names = try path.directoryEntries()
+    guard names.contains(configurationName) || names.contains(BundleManifest.fileName) else {
       throw FileError(.notReplaceable, path, detail: "it is a directory that holds no model")
     }
+    if let name = names.first(where: { !isPartOfModel($0) }) {
+      throw FileError(
+        .notReplaceable, path, detail: "it holds '\(name)', which is no part of a model")
+    }
+  }
+
+  /// Whether an entry of a directory is something that belongs to a model there.
+  private static func isPartOfModel(_ name: String) -> Bool {
+    companionNames.contains(name) || name.hasSuffix(".safetensors")
+      || name.hasSuffix(".safetensors.index.json")
+      || [
+        configurationName, BundleManifest.fileName, MergeRecord.fileName, "adapters", "README.md",
+      ]
+      .contains(name)
   }
 
   private init(huggingFace directory: FilePath) throws {

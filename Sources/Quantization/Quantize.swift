@@ -6,7 +6,8 @@ public import Tensors
 /// A float matrix as int8 or int4 in the panels that kernels read, `formats/quantization.md`.
 ///
 /// Every group of 32 elements of a row gets a float16 scale. For int8 that is the largest magnitude
-/// over 127, and the error of an element is at most half a scale. For int4 the scale is searched: of
+/// over 127, and the error of an element is at most half a scale, unless the largest magnitude is
+/// under 0.008: its scale is then a subnormal float16, which has fewer digits, down to none at 4e-6. For int4 the scale is searched: of
 /// 12 candidates and, for each, the quants it leads to, the least-squares scale that leaves the
 /// smallest squared error. The bytes do not depend on threads or instruction set.
 ///

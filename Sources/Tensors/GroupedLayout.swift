@@ -31,8 +31,12 @@ public struct GroupedLayout: Sendable, Hashable {
   /// a matrix of whole groups, or its size overflows.
   public init?(_ type: ElementType, shape: Shape) {
     guard type.isGrouped, shape.rank == 2, shape[1] > 0, shape[1] % Self.groupSize == 0,
-      // Two bytes per element bound every size below, so this one check covers all products.
-      let elements = shape.checkedElementCount, elements < Int.max / 64, shape[0] < Int.max / 64
+      // A row costs its panel at most 16 rows, an element 2 bytes and a panel 64 bytes of padding:
+      // the bounds cover every product below. Rows and columns are bounded by themselves too,
+      // because the other may be zero.
+      let elements = shape.checkedElementCount, elements < Int.max / 2048,
+      shape[0] < Int.max / 2048,
+      shape[1] < Int.max / 2048
     else { return nil }
     elementType = type
     rowCount = shape[0]

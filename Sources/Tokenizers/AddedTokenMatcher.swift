@@ -47,7 +47,8 @@ struct AddedTokenMatcher: Sendable {
       if token.isSingleWord, !Self.standsAlone(match, in: text) { continue }
       var range = match
       if token.stripsLeft {
-        // The token before may have taken the same white space.
+        // The token before may have taken the same white space, and this token with it.
+        if match.upperBound <= end { continue }
         range = max(Self.spacesStart(before: range.lowerBound, in: text), end)..<range.upperBound
       }
       if token.stripsRight {

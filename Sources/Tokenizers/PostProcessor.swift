@@ -34,6 +34,9 @@ extension PostProcessor {
     try section.allowOnly(["type", "single", "pair", "special_tokens"])
     var ids: [String: [Int]] = [:]
     if let tokens = try section.section("special_tokens") {
+      if let name = tokens.ambiguousKey {
+        throw tokens.malformed("two tokens are named '\(name)', in different bytes")
+      }
       for name in tokens.keys {
         ids[name] = try tokens.section(name)?.required("ids")
       }

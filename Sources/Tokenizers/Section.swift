@@ -21,6 +21,9 @@ struct Section {
   /// The keys of the object, in the order of the file.
   var keys: [String] { Array(fields.members.keys) }
 
+  /// A key with a twin that differs in bytes only.
+  var ambiguousKey: String? { fields.members.ambiguousKey }
+
   func required<Value: JSONReadable>(
     _ key: String, as type: Value.Type = Value.self
   ) throws(TokenizerError) -> Value {

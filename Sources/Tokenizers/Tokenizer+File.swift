@@ -91,6 +91,16 @@ extension Tokenizer {
       }
       tokens.append(token)
     }
+    // Ids beyond the vocabulary continue it; Hugging Face's library renumbers those that do not.
+    var expected = vocabulary.endID
+    for token in tokens.sorted(by: { $0.id < $1.id }) where token.id >= vocabulary.endID {
+      guard token.id == expected else {
+        throw root.malformed(
+          "added token '\(token.content)' has id \(token.id), expected \(expected), "
+            + "the next after the vocabulary")
+      }
+      expected += 1
+    }
     return tokens
   }
 }

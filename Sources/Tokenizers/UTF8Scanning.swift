@@ -52,10 +52,6 @@ extension Array<UInt8> {
     for index in span.indices { append(span[index]) }
   }
 
-  mutating func append(_ scalar: Unicode.Scalar) {
-    append(contentsOf: String(scalar).utf8)
-  }
-
   /// The bytes with every occurrence of `pattern`, from left to right, replaced by `content`.
   func replacing(_ pattern: [UInt8], with content: [UInt8]) -> [UInt8] {
     var result: [UInt8] = []

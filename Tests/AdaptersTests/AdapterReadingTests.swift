@@ -64,6 +64,9 @@ struct AdapterReadingTests {
     ("alpha_pattern", ["q_proj": 0], "is 0.0, expected a number other than 0"),
     ("rank_pattern", ["([a-z_.0-9]+)+!": 8], "which could take forever to match"),
     ("rank_pattern", [".*.*.*.*.*.*.*x": 8], "which could take forever to match"),
+    ("target_modules", "(.|.)*X", "which could take forever to match"),
+    ("target_modules", "(.?){60}X", "which could take forever to match"),
+    ("target_modules", "((.|.){1,60})X", "which could take forever to match"),
     ("fuse_config", ["fusion_fn": "add", "scale": 2], "'fuse_config' has 'scale' 2"),
     ("rank_pattern", ["(": 2], "\"(\", which is no regular expression"),
     ("fuse_config", ["fusion_fn": "matmul"], "'fusion_fn' is \"matmul\""),
@@ -77,6 +80,16 @@ struct AdapterReadingTests {
       try AdapterFiles().setting(key, to: value).read()
     }
     #expect(error?.detail.contains(message) == true, "\(error?.description ?? "no error")")
+  }
+
+  @Test(arguments: [
+    "all-linear", ".*q_proj", "model\\.layers\\.\\d+\\.self_attn\\.(q|k|v)_proj",
+    "(?:.*?(?:language|text).*?(?:attn|mlp).*?(?:k_proj|q_proj).*?)"
+      + "|(?:\\bmodel\\.layers\\.[\\d]{1,}\\.(?:self_attn|mlp)\\.(?:(?:q_proj|k_proj)))",
+  ])
+  func `the usual spellings of target modules are read`(targets: String) throws {
+    let files = AdapterFiles().setting("target_modules", to: .string(targets))
+    #expect(throws: Never.self) { try files.read() }
   }
 
   @Test(arguments: ["lora_dropout", "revision", "something_new"])

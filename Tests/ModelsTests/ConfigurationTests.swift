@@ -96,6 +96,7 @@ struct ConfigurationTests {
         ], "'original_max_position_embeddings' is -5.0"
       ),
       ("architectures", ["LlamaForSequenceClassification"], "\"LlamaForSequenceClassification\""),
+      ("is_causal", false, "'is_causal' is false"),
       ("quantization_config", ["bits": 4], "'quantization_config' is"),
       ("tie_word_embeddings", "yes", "'tie_word_embeddings' is \"yes\", expected true or false"),
       ("sliding_window", 16, "'sliding_window' is 16, which this version does not know for Llama"),

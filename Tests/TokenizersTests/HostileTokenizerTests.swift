@@ -77,7 +77,11 @@ struct HostileTokenizerTests {
       #""type": "BPE""#, #""type": "Unigram""#,
       "'model': type 'Unigram' is not supported (known: BPE)"
     ),
-    (#""id": 5, "con"#, #""id": 6, "con"#, "'post_processor' adds the id 5, which no token has"),
+    (#""ids": [5]"#, #""ids": [6]"#, "'post_processor' adds the id 6, which no token has"),
+    (
+      #""id": 5, "con"#, #""id": 6, "con"#,
+      "added token '<s>' has id 6, expected 5, the next after the vocabulary"
+    ),
     (
       #""id": 5, "con"#, #""id": 4, "con"#,
       "'added_tokens'[0]: '<s>' has id 4, the vocabulary gives that id to 'ab'"

@@ -56,7 +56,10 @@ struct BundleArchive {
       }
       var unread = Dictionary(uniqueKeysWithValues: manifest.files.map { ($0.path, $0) })
       while let entry = try reader.nextEntry() {
-        guard let expected = unread.removeValue(forKey: entry.name) else {
+        // Swift's strings are equal when they read alike; the bytes of a path must be the same.
+        guard let expected = unread.removeValue(forKey: entry.name),
+          expected.path.utf8.elementsEqual(entry.name.utf8)
+        else {
           let isSecond = manifest.files.contains { $0.path == entry.name }
           let problem = isSecond ? " twice" : ", which the manifest does not list"
           throw BundleError(.unlistedFile, path, "holds '\(entry.name)'\(problem)")

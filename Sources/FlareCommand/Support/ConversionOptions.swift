@@ -18,7 +18,7 @@ struct ConversionOptions: ParsableArguments {
       discussion: "The result cannot read a source any more."))
   var noSource = false
 
-  @Flag(help: "Replace what is at the destination.")
+  @Flag(help: "Replace the model that is at the destination.")
   var overwrite = false
 
   @Flag(help: "Print the report as JSON.")

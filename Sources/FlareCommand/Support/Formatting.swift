@@ -87,6 +87,7 @@ struct TextTable {
 func fieldsText(_ fields: [(label: String, value: String)]) -> String {
   let width = fields.map(\.label.count).max() ?? 0
   return fields.map { label, value in
-    "  " + label + String(repeating: " ", count: width - label.count) + "  " + value + "\n"
+    "  " + label + String(repeating: " ", count: width - label.count) + "  " + printable(value)
+      + "\n"
   }.joined()
 }

@@ -13,8 +13,9 @@ struct InterruptHandler {
   private let sources: [any DispatchSourceSignal]
 
   init() {
-    // A reader that went away is then an error of the write, which can tidy up.
-    signal(SIGPIPE, SIG_IGN)
+    // A reader that went away and a file that may grow no more are then errors of the write, which
+    // can tidy up.
+    for number in [SIGPIPE, SIGXFSZ] { signal(number, SIG_IGN) }
     sources = [SIGINT, SIGTERM, SIGHUP].map { number in
       signal(number, SIG_IGN)
       let source = DispatchSource.makeSignalSource(signal: number, queue: .global())

@@ -5,8 +5,8 @@ struct TokenList: ExpressibleByArgument {
   let tokens: [Int]
 
   init?(argument: String) {
-    let parts = argument.split { $0 == "," || $0 == " " }
-    tokens = parts.compactMap { Int($0) }
+    let parts = argument.split(separator: ",", omittingEmptySubsequences: false)
+    tokens = parts.compactMap { Int($0.filter { $0 != " " }) }
     guard tokens.count == parts.count else { return nil }
   }
 }

@@ -30,6 +30,10 @@ struct CheckpointIndex: Sendable {
       throw WeightFileError(
         .malformedIndex, path, "'weight_map' is missing or not an object of tensor and file names")
     }
+    if let name = members.ambiguousKey {
+      throw WeightFileError(
+        .malformedIndex, path, "two tensors are named '\(name)', in different bytes. Rename one")
+    }
     var weightMap: OrderedDictionary<String, String> = [:]
     for (tensor, value) in members {
       guard let file = value.string, Self.isPlain(file) else {

@@ -42,6 +42,10 @@ struct SafetensorsHeader {
       let offset = Self.prefixByteCount + error.offset
       throw WeightFileError(.malformedHeader, path, "header: \(error.problem) at byte \(offset)")
     }
+    if let name = document.object?.ambiguousKey {
+      throw WeightFileError(
+        .malformedHeader, path, "two tensors are named '\(name)', in different bytes. Rename one")
+    }
     for (name, value) in document.object ?? [:] {
       if name == Self.metadataKey {
         metadata = try Self.metadata(value, path: path)
