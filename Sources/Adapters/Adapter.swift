@@ -18,6 +18,8 @@ public struct Adapter: Sendable {
   public let updates: [LowRankUpdate]
   /// The base as its trainer called it; a hint for people, not a check.
   public let baseModelName: String?
+  /// Base weights that PEFT saved with the adapter, by module; they must be those of the base.
+  let savedBases: [String: Tensor]
   /// Decides which modules of a base must be covered; nil when the file itself says which.
   let configuration: AdapterConfiguration?
 
@@ -78,7 +80,9 @@ public struct Adapter: Sendable {
     fusion = configuration.fusion
     baseModelName = configuration.baseModelName
     self.configuration = configuration
-    updates = try LowRankPairs(source, directory, with: kernels).pairs.map { module, loraA, loraB in
+    let pairs = try LowRankPairs(source, directory, with: kernels)
+    savedBases = pairs.savedBases
+    updates = try pairs.pairs.map { module, loraA, loraB in
       guard configuration.targets(module) else {
         throw AdapterError(
           .tensors, directory,
@@ -108,6 +112,7 @@ public struct Adapter: Sendable {
     fusion = residue.modules.values.lazy.compactMap(\.fusion).first
     baseModelName = nil
     configuration = nil
+    savedBases = [:]
     let pairs = try LowRankPairs(source, directory, with: kernels).pairs
     updates = try pairs.map { module, loraA, loraB in
       guard let entry = residue.modules[module] else {
@@ -132,6 +137,7 @@ public struct Adapter: Sendable {
     fusion = updates.lazy.compactMap(\.fusion).first
     baseModelName = nil
     configuration = nil
+    savedBases = [:]
   }
 }
 

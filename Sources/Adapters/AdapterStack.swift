@@ -1,3 +1,4 @@
+public import Kernels
 public import Tensors
 
 /// Adapters in the order in which they were trained on top of each other, each with a weight.
@@ -64,9 +65,18 @@ public struct AdapterStack: Sendable {
   ///
   /// - Throws: `AdapterError` when a module is not in the base, has another shape there, or the
   ///   adapter targets modules of the base that it has no tensors for.
-  public func check(against base: some TensorSource) throws(AdapterError) {
+  public func check(against base: some TensorSource, with kernels: Kernels) throws {
     for level in levels {
       for update in level.updates { try Self.check(update, of: level.adapter, against: base) }
+      for (module, saved) in level.adapter.savedBases {
+        let weight = try base.tensor(named: module + ".weight")
+        guard kernels.areEqual(saved, weight) else {
+          throw AdapterError(
+            .baseMismatch, level.adapter.path,
+            "brings a base weight of '\(module)' that differs from the base's. It was resized or "
+              + "trained along, which is not supported")
+        }
+      }
       try Self.checkCoverage(of: base, by: level.adapter)
     }
   }

@@ -14,6 +14,14 @@ struct AdapterTensorName: Hashable {
   private static let prefix = "base_model.model."
   private static let suffix = "weight"
 
+  /// The module whose whole base weight the key holds, as PEFT saves it for an adapted `lm_head`;
+  /// nil for any other key.
+  static func savedBaseModule(_ key: String) -> String? {
+    let suffix = ".base_layer.weight"
+    guard key.hasPrefix(prefix), key.hasSuffix(suffix) else { return nil }
+    return String(key.dropFirst(prefix.count).dropLast(suffix.count))
+  }
+
   /// - Returns: nil when the key is no half of a low-rank pair.
   init?(_ key: String) {
     let name = key.hasPrefix(Self.prefix) ? key.dropFirst(Self.prefix.count) : key[...]

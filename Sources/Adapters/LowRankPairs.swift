@@ -8,6 +8,8 @@ import WeightFiles
 /// The pairs `lora_A` `[r, in]`, `lora_B` `[out, r]` of an adapter file, complete and checked.
 struct LowRankPairs {
   let pairs: [(module: String, loraA: Tensor, loraB: Tensor)]
+  /// Base weights that came along, by module.
+  let savedBases: [String: Tensor]
 
   /// - Throws: `AdapterError` when a tensor is no half of a pair, a half is missing, the two do not
   ///   fit, or every update is zero.
@@ -16,7 +18,16 @@ struct LowRankPairs {
 
     var halves: OrderedDictionary<String, [AdapterTensorName.Half: TensorInfo]> = [:]
     var names: Set<String> = []
+    var savedBases: [String: Tensor] = [:]
     for info in source.tensorInfos {
+      if let module = AdapterTensorName.savedBaseModule(info.name) {
+        guard info.elementType.isComputable, info.shape.rank == 2 else {
+          throw refuse(
+            "'\(info.name)' is \(info.elementType) \(info.shape), expected a float matrix")
+        }
+        savedBases[module] = try source.tensor(named: info.name)
+        continue
+      }
       guard let name = AdapterTensorName(info.name) else {
         throw refuse(
           "tensor '\(info.name)' is neither lora_A nor lora_B of a linear layer "
@@ -33,6 +44,7 @@ struct LowRankPairs {
       throw refuse("holds tensors of several adapters (\(list)); split them into one each")
     }
 
+    self.savedBases = savedBases
     pairs = try halves.map { module, pair in
       guard let a = pair[.a] else { throw refuse("'\(module)' has lora_B but no lora_A") }
       guard let b = pair[.b] else { throw refuse("'\(module)' has lora_A but no lora_B") }

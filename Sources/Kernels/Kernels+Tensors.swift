@@ -117,3 +117,12 @@ extension Kernels {
     }
   }
 }
+
+extension Kernels {
+  /// Whether two tensors of one shape hold the same numbers, in whatever float types.
+  public func areEqual(_ a: Tensor, _ b: Tensor) -> Bool {
+    guard a.shape == b.shape else { return false }
+    let mine = floats(of: a), theirs = floats(of: b)
+    return mine.elements.indices.allSatisfy { mine.elements[$0] == theirs.elements[$0] }
+  }
+}

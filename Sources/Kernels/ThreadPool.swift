@@ -30,7 +30,7 @@ public final class ThreadPool: Sendable {
     for worker in workers { worker.join() }
   }
 
-  /// Processors that this process may use.
+  /// Processors that are online; a process that may use fewer says so with its thread count.
   public static var processorCount: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
 
   /// Calls `body` with ranges that cover 0..<count once, on several threads.

@@ -43,7 +43,7 @@ public struct LanguageModel: Sendable {
     let stack = try AdapterStack(own + adapters)
     let tensors = tensors ?? files.tensors
     let configuration = try files.configuration()
-    try stack.check(against: tensors)
+    try stack.check(against: tensors, with: kernels)
 
     var weights = WeightLoader(tensors, of: files.path.string, stack, with: kernels)
     transformer = try Transformer(configuration, &weights)

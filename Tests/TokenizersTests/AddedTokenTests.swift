@@ -42,6 +42,8 @@ struct AddedTokenTests {
     #expect(parts("a \n<l> b", left) == "a|[ \n<l>]| b")
     #expect(parts("a <r>\u{3000} b", right) == "a |[<r>\u{3000} ]|b")
     #expect(parts("<r> <l>", left, right) == "[<r> ]|[<l>]")
+    let tab = token(2, "\t", stripsLeft: true)
+    #expect(parts("<r> \t x", right, tab) == "[<r> \t ]|x")
   }
 
   @Test func `a normalized token is found in normalized text`() throws {
