@@ -13,17 +13,12 @@
 #define FLARE_VECTOR_SIZE 16
 #define FLARE_HARDWARE_F16
 #include "loops/all.h"
-
-typedef enum { INT8, INT4 } weight_type;
+#include "loops/weights.h"
 
 /// Registers of sums of a panel.
 #define QUARTERS 4
 /// Activation rows whose sums and totals fit in 32 registers beside the weights.
 #define SUBTILE_ROWS 2
-
-static inline size_t group_size(weight_type type) {
-  return FLARE_PANEL_ROWS * FLARE_GROUP_SIZE / (type == INT4 ? 2 : 1);
-}
 
 static inline int8x16_t broadcast_chunk(const int8_t *x) {
   int32_t chunk;
@@ -110,15 +105,7 @@ static inline __attribute__((always_inline)) void matmul(weight_type type, const
   }
 }
 
-static void flare_matmul_int8_neon(const flare_panels *w, const flare_activations *x, float *out,
-                                   size_t out_stride, size_t first, size_t end) {
-  matmul(INT8, w, x, out, out_stride, first, end);
-}
-
-static void flare_matmul_int4_neon(const flare_panels *w, const flare_activations *x, float *out,
-                                   size_t out_stride, size_t first, size_t end) {
-  matmul(INT4, w, x, out, out_stride, first, end);
-}
+#include "loops/matmul_forms.h"
 
 #pragma clang attribute pop
 

@@ -14,12 +14,7 @@
 #define FLARE_VECTOR_SIZE 64
 #define FLARE_HARDWARE_F16
 #include "loops/all.h"
-
-typedef enum { INT8, INT4 } weight_type;
-
-static inline size_t group_size(weight_type type) {
-  return FLARE_PANEL_ROWS * FLARE_GROUP_SIZE / (type == INT4 ? 2 : 1);
-}
+#include "loops/weights.h"
 
 /// How far ahead of its use a weight is asked for. The hardware's own prefetcher stops at pages and
 /// loses its way where a panel turns from quants to scales.
@@ -114,15 +109,7 @@ static inline __attribute__((always_inline)) void matmul(weight_type type, const
   }
 }
 
-static void flare_matmul_int8_avx512(const flare_panels *w, const flare_activations *x, float *out,
-                                     size_t out_stride, size_t first, size_t end) {
-  matmul(INT8, w, x, out, out_stride, first, end);
-}
-
-static void flare_matmul_int4_avx512(const flare_panels *w, const flare_activations *x, float *out,
-                                     size_t out_stride, size_t first, size_t end) {
-  matmul(INT4, w, x, out, out_stride, first, end);
-}
+#include "loops/matmul_forms.h"
 
 #pragma clang attribute pop
 

@@ -44,12 +44,8 @@ public struct Session: ~Copyable {
   /// - Throws: `ModelError` when `tokens` is empty or has one outside the vocabulary, or a logit is
   ///   not a number.
   public mutating func append(_ tokens: [Int]) throws(ModelError) -> FloatMatrix {
-    try model.check(tokens, "text")
-    precondition(state.positionCount + tokens.count <= state.capacity, "Text exceeds capacity")
-    var recorder: SourceStates.Recorder?
-    for chunk in tokens.chunks(of: DecodingState.chunkSize) {
-      model.transformer.advance(&state, over: chunk, model.kernels, recordingInto: &recorder)
-    }
+    try check(tokens)
+    for chunk in tokens.chunks(of: DecodingState.chunkSize) { advance(over: chunk) }
     return try finiteLogits(onlyLast: true)
   }
 
@@ -58,17 +54,26 @@ public struct Session: ~Copyable {
   /// - Throws: `ModelError` when `tokens` is empty or has one outside the vocabulary, or a logit is
   ///   not a number.
   public mutating func logits(of tokens: [Int]) throws(ModelError) -> FloatMatrix {
-    try model.check(tokens, "text")
-    precondition(state.positionCount + tokens.count <= state.capacity, "Text exceeds capacity")
+    try check(tokens)
     var all = FloatMatrix(
       rowCapacity: tokens.count, columnCount: model.configuration.vocabularySize)
     all.rowCount = 0
-    var recorder: SourceStates.Recorder?
     for chunk in tokens.chunks(of: DecodingState.chunkSize) {
-      model.transformer.advance(&state, over: chunk, model.kernels, recordingInto: &recorder)
+      advance(over: chunk)
       all.append(try finiteLogits(onlyLast: false))
     }
     return all
+  }
+
+  private func check(_ tokens: [Int]) throws(ModelError) {
+    try model.check(tokens, "text")
+    precondition(state.positionCount + tokens.count <= state.capacity, "Text exceeds capacity")
+  }
+
+  private mutating func advance(over chunk: ArraySlice<Int>) {
+    // Only a pass over a source is recorded.
+    var recorder: SourceStates.Recorder?
+    model.transformer.advance(&state, over: chunk, model.kernels, recordingInto: &recorder)
   }
 
   private mutating func finiteLogits(onlyLast: Bool) throws(ModelError) -> FloatMatrix {
