@@ -53,7 +53,7 @@ let package = Package(
       name: "Models",
       dependencies: [
         "Adapters", "Bundles", "Files", "JSON", "Kernels", "Tensors", "Tokenizers", "WeightFiles",
-        system,
+        system, .product(name: "Crypto", package: "swift-crypto"),
       ]),
     .target(name: "Evaluation", dependencies: ["Adapters", "Files", "JSON", "Models", system]),
     .target(

@@ -1,143 +1,118 @@
 import Files
 import JSON
 public import Kernels
-import OrderedCollections
 public import SystemPackage
 import Tensors
 import WeightFiles
 
-/// A trained adapter: one low-rank update for each linear layer it touches.
+/// A trained adapter: low-rank updates of the layers it touches, and the tensors it brings whole.
 public struct Adapter: Sendable {
-  /// The directory it was read from.
+  /// How the adapter is stored.
+  public enum Form: String, Sendable {
+    case peft = "PEFT"
+    case mlx = "MLX"
+    case gguf = "GGUF"
+    /// What a merge left to run time; it runs only on the weights it was written with.
+    case residue = "residue"
+    /// Computed from other adapters.
+    case combination = "combination"
+  }
+
+  /// Where it was read from.
   public let path: FilePath
-  /// A short name for reports: the directory's.
+  /// A short name for reports: the path's last component.
   public let name: String
+  public let form: Form
   /// Whether q and v of this adapter join in a source text.
   public let fusion: FusionFunction?
-  /// One update per module, in the order of the file.
+  /// At most one a module, in the order of the file.
   public let updates: [LowRankUpdate]
+  /// Tensors that take the place of the base's, in the order in which they apply.
+  public let replacements: [TensorReplacement]
+  /// FLARE-MT's projection; nil when the source is read by the base itself.
+  public let sourceProjection: SourceProjection?
+  /// How a FLARE adapter pairs source and target, unless the caller says otherwise.
+  public let sourceAlignment: SourceAlignment
   /// The base as its trainer called it; a hint for people, not a check.
   public let baseModelName: String?
-  /// Base weights that PEFT saved with the adapter, by module; they must be those of the base.
-  let savedBases: [String: Tensor]
+  /// Whether embeddings and head were kept one tensor (`ensure_weight_tying`).
+  let keepsWeightTying: Bool
   /// Decides which modules of a base must be covered; nil when the file itself says which.
   let configuration: AdapterConfiguration?
 
-  /// Whether this adapter is the rest of a merge, and runs only on the weights it was written with.
-  public var isResidue: Bool { configuration == nil }
+  public var isResidue: Bool { form == .residue }
 
-  /// Reads the adapter in `directory`: `adapter_config.json` and `adapter_model.safetensors`.
-  ///
-  /// - Throws: `AdapterError` or `FileError`, with what is wrong and where; `WeightFileError` when
-  ///   the tensor file is malformed.
-  public init(_ directory: FilePath, with kernels: Kernels) throws {
-    guard directory.isDirectory else {
-      throw directory.exists
-        ? FileError(.notADirectory, directory) : FileError(.notFound, directory)
-    }
-    let configurationPath = directory.appending(Self.configurationName)
-    guard configurationPath.exists else {
-      throw AdapterError(
-        .configuration, directory, "'adapter_config.json' is missing; is this an adapter?")
-    }
-    let json = try JSONValue(contentsOf: configurationPath)
-    let source = try SafetensorsFile(Self.weightsPath(in: directory))
-    if json["peft_type"] == .string(ResidueConfiguration.typeName) {
-      try self.init(
-        residue: ResidueConfiguration(json, of: directory), from: source, directory, kernels)
-    } else {
-      try self.init(AdapterConfiguration(json, of: directory), from: source, directory, kernels)
-    }
+  package init(
+    path: FilePath, name: String? = nil, form: Form, fusion: FusionFunction? = nil,
+    updates: [LowRankUpdate], replacements: [TensorReplacement] = [],
+    sourceProjection: SourceProjection? = nil, sourceAlignment: SourceAlignment = .right,
+    baseModelName: String? = nil
+  ) {
+    self.init(
+      path: path, name: name, form: form, fusion: fusion, updates: updates,
+      replacements: replacements, sourceProjection: sourceProjection,
+      sourceAlignment: sourceAlignment, baseModelName: baseModelName, configuration: nil)
   }
 
-  static let configurationName = "adapter_config.json"
-  static let weightsName = "adapter_model.safetensors"
-
-  private static func weightsPath(in directory: FilePath) throws(AdapterError) -> FilePath {
-    let path = directory.appending(weightsName)
-    guard path.exists else {
-      let pickle = directory.appending("adapter_model.bin").exists
-      throw AdapterError(
-        .tensors, directory,
-        pickle
-          ? "has only 'adapter_model.bin', a pickle. Save it as safetensors with PEFT first"
-          : "'\(weightsName)' is missing")
-    }
-    return path
+  init(
+    path: FilePath, name: String? = nil, form: Form, fusion: FusionFunction?,
+    updates: [LowRankUpdate], replacements: [TensorReplacement],
+    sourceProjection: SourceProjection?, sourceAlignment: SourceAlignment,
+    baseModelName: String?, configuration: AdapterConfiguration?
+  ) {
+    self.path = path
+    self.name = name ?? path.displayName
+    self.form = form
+    self.fusion = fusion
+    self.updates = updates
+    self.replacements = replacements
+    self.sourceProjection = sourceProjection
+    self.sourceAlignment = sourceAlignment
+    self.baseModelName = baseModelName
+    self.configuration = configuration
+    keepsWeightTying = configuration?.keepsWeightTying ?? false
   }
 
   /// FLARE fuses q and v; every other layer of the adapter is plain LoRA.
   static func fuses(_ module: String) -> Bool {
     module.hasSuffix(".q_proj") || module.hasSuffix(".v_proj")
   }
+}
 
-  private init(
-    _ configuration: AdapterConfiguration, from source: SafetensorsFile, _ directory: FilePath,
-    _ kernels: Kernels
-  ) throws {
-    path = directory
-    name = directory.displayName
-    fusion = configuration.fusion
-    baseModelName = configuration.baseModelName
-    self.configuration = configuration
-    let pairs = try LowRankPairs(source, directory, with: kernels)
-    savedBases = pairs.savedBases
-    updates = try pairs.pairs.map { module, loraA, loraB in
-      guard configuration.targets(module) else {
-        throw AdapterError(
-          .tensors, directory,
-          "holds tensors of '\(module)', which its target_modules, exclude_modules and "
-            + "layers_to_transform leave alone")
-      }
-      return LowRankUpdate(
-        module: module, loraA: loraA, loraB: loraB,
-        scaling: try configuration.scaling(of: module, rank: loraA.shape[0], in: directory),
-        fusion: Self.fuses(module) ? configuration.fusion : nil, isInWeights: false,
-        actsOnSource: false)
+extension Adapter {
+  static let configurationName = "adapter_config.json"
+
+  /// Reads the adapter at `path`, whatever its form.
+  ///
+  /// - Throws: `AdapterError` or `FileError`, with what is wrong and where; `WeightFileError` when
+  ///   the tensor file is malformed.
+  public init(_ path: FilePath, with kernels: Kernels) throws {
+    guard path.isDirectory else {
+      throw path.exists ? FileError(.notADirectory, path) : FileError(.notFound, path)
     }
-    if let fusion, !updates.contains(where: { $0.fusion != nil }) {
+    let configurationPath = path.appending(Self.configurationName)
+    guard configurationPath.exists else {
       throw AdapterError(
-        .tensors, directory,
-        "'fusion_fn' is \"\(fusion.rawValue)\" but no q_proj or v_proj is adapted, "
-          + "so the source would change nothing")
+        .configuration, path,
+        "'\(Self.configurationName)' is missing; is this an adapter?\(Self.hint(inside: path))")
+    }
+    let json = try JSONValue(contentsOf: configurationPath)
+    if json["peft_type"] == .string(ResidueConfiguration.typeName) {
+      try self.init(residue: json, in: path, with: kernels)
+    } else if json["fine_tune_type"] != nil {
+      try self.init(mlx: json, in: path, with: kernels)
+    } else {
+      try self.init(peft: json, in: path, with: kernels)
     }
   }
 
-  private init(
-    residue: ResidueConfiguration, from source: SafetensorsFile, _ directory: FilePath,
-    _ kernels: Kernels
-  ) throws {
-    path = directory
-    name = residue.name
-    fusion = residue.modules.values.lazy.compactMap(\.fusion).first
-    baseModelName = nil
-    configuration = nil
-    savedBases = [:]
-    let pairs = try LowRankPairs(source, directory, with: kernels).pairs
-    updates = try pairs.map { module, loraA, loraB in
-      guard let entry = residue.modules[module] else {
-        throw AdapterError(
-          .tensors, directory, "tensors of '\(module)' are not in its configuration")
-      }
-      return LowRankUpdate(
-        module: module, loraA: loraA, loraB: loraB, scaling: entry.scaling, fusion: entry.fusion,
-        isInWeights: entry.isInWeights, actsOnSource: false)
+  /// PEFT saves an adapter that is not called `default` in a folder of its name.
+  private static func hint(inside path: FilePath) -> String {
+    let names = ((try? path.directoryEntries()) ?? []).filter {
+      path.appending($0).appending(configurationName).exists
     }
-    if let missing = residue.modules.keys.first(where: { module in
-      !pairs.contains { $0.module == module }
-    }) {
-      throw AdapterError(.tensors, directory, "'\(missing)' has no tensors")
-    }
-  }
-
-  package init(path: FilePath, name: String, residue updates: [LowRankUpdate]) {
-    self.path = path
-    self.name = name
-    self.updates = updates
-    fusion = updates.lazy.compactMap(\.fusion).first
-    baseModelName = nil
-    configuration = nil
-    savedBases = [:]
+    guard !names.isEmpty else { return "" }
+    return " There are adapters inside: " + names.map { "'\(path.appending($0))'" }.joined(separator: ", ")
   }
 }
 

@@ -1,6 +1,10 @@
 public import Tensors
 
-/// What one adapter adds to one linear layer: `scaling · B · A · x`, fused with a source or not.
+/// What one adapter adds to one layer: `scaling · (B · A · x + bias)`, fused with a source or not,
+/// and with DoRA a new length for each row of the weight.
+///
+/// An embedding is a layer too, whose weight `[vocabulary, hidden]` is read by rows: there `loraB`
+/// is `[vocabulary, r]` and `loraA` `[r, hidden]`, so that the delta of every weight is `B · A`.
 public struct LowRankUpdate: Sendable {
   /// The layer as the checkpoint names it, without `.weight`: `model.layers.0.self_attn.q_proj`.
   public let module: String
@@ -8,23 +12,35 @@ public struct LowRankUpdate: Sendable {
   public let loraA: Tensor
   /// Float32 `[out, r]`.
   public let loraB: Tensor
+  /// Float32 `[out]`, from `lora_bias`: added to `B · A · x` before the scaling.
+  public let outputBias: Tensor?
+  /// DoRA's length of each row of the weight, float32 `[out]`; of each column of an embedding.
+  public let magnitude: Tensor?
+  /// The weights of FLARE's `cross-attention`; nil for all other functions.
+  public let crossAttention: CrossAttention?
   /// `alpha / r`, or `alpha / √r` with rsLoRA, times the weight that the caller gave the adapter.
-  public let scaling: Float
+  public package(set) var scaling: Float
   /// How a source joins in; nil for plain LoRA.
-  public let fusion: FusionFunction?
+  public package(set) var fusion: FusionFunction?
   /// Whether a merge has already put `scaling · B · A` into the base weight.
-  public let isInWeights: Bool
+  public package(set) var isInWeights: Bool
   /// Whether the update belongs to the base that a FLARE adapter was trained on, so that it acts in
   /// the pass over the source text too.
-  public let actsOnSource: Bool
+  public package(set) var actsOnSource: Bool
+  /// The place of its adapter in the stack.
+  package var level = 0
 
   package init(
-    module: String, loraA: Tensor, loraB: Tensor, scaling: Float, fusion: FusionFunction?,
-    isInWeights: Bool, actsOnSource: Bool
+    module: String, loraA: Tensor, loraB: Tensor, outputBias: Tensor? = nil,
+    magnitude: Tensor? = nil, crossAttention: CrossAttention? = nil, scaling: Float,
+    fusion: FusionFunction? = nil, isInWeights: Bool = false, actsOnSource: Bool = false
   ) {
     self.module = module
     self.loraA = loraA
     self.loraB = loraB
+    self.outputBias = outputBias
+    self.magnitude = magnitude
+    self.crossAttention = crossAttention
     self.scaling = scaling
     self.fusion = fusion
     self.isInWeights = isInWeights
@@ -33,18 +49,20 @@ public struct LowRankUpdate: Sendable {
 
   public var rank: Int { loraA.shape[0] }
 
-  /// Whether the update adds nothing, as in an adapter that was never trained.
-  var isZero: Bool { loraA.isAllZero || loraB.isAllZero }
+  /// Whether `B · A` is zero, as in a module that was never trained.
+  var isZero: Bool {
+    (loraA.isAllZero || loraB.isAllZero) && (outputBias?.isAllZero ?? true) && magnitude == nil
+  }
 
-  /// The same update with some of its circumstances changed.
-  func with(
-    scaling: Float? = nil, fusion: FusionFunction?? = nil, isInWeights: Bool? = nil,
-    actsOnSource: Bool? = nil
-  ) -> LowRankUpdate {
-    LowRankUpdate(
-      module: module, loraA: loraA, loraB: loraB, scaling: scaling ?? self.scaling,
-      fusion: fusion ?? self.fusion, isInWeights: isInWeights ?? self.isInWeights,
-      actsOnSource: actsOnSource ?? self.actsOnSource)
+  /// The tensors of the update with the names that PEFT gives their kinds.
+  package var tensors: [(kind: AdapterTensorName.Kind, tensor: Tensor)] {
+    var tensors: [(AdapterTensorName.Kind, Tensor)] = [(.loraA, loraA), (.loraB, loraB)]
+    if let outputBias { tensors.append((.loraBBias, outputBias)) }
+    if let magnitude { tensors.append((.magnitude, magnitude)) }
+    if let crossAttention {
+      tensors += crossAttention.tensors.map { (.crossAttention($0.name), $0.tensor) }
+    }
+    return tensors
   }
 }
 

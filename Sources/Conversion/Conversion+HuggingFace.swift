@@ -1,7 +1,7 @@
 import Adapters
 import Bundles
 import Files
-import JSON
+public import JSON
 import Models
 import SystemPackage
 import Tensors
@@ -23,23 +23,34 @@ extension Conversion {
     }
     if !applied.isEmpty {
       let record = MergeRecord(
-        applied.map(\.record), ledger: .array(mergePlan.ledger.map(\.json)))
+        applied.map(\.record), ledger: .array(ledgerJSON))
       try directory.write(
         record.json.serialized(isIndented: true) + "\n", to: MergeRecord.fileName)
     }
     try directory.commit()
   }
 
-  /// `config.json` of the destination: the source's, with the type of the weights made true.
+  /// The ledger with what the merge measured.
+  public var ledgerJSON: [JSONValue] {
+    mergePlan.ledger.map { $0.json(change: measurements.change(of: $0)) }
+  }
+
+  /// `config.json` of the destination: the source's, with what adapters or a new type of the weights
+  /// change made true.
   var configurationText: String {
-    var json = request.model.configurationJSON
-    if let name = request.elementType?.torchName, case .object(var members) = json {
+    guard case .object(var members) = request.model.configurationJSON else {
+      return request.model.configurationJSON.serialized(isIndented: true) + "\n"
+    }
+    if let name = request.elementType?.torchName {
       for key in ["dtype", "torch_dtype"] where members[key] != nil {
         members[key] = .string(name)
       }
-      json = .object(members)
     }
-    return json.serialized(isIndented: true) + "\n"
+    if mergePlan.untiesHead { members["tie_word_embeddings"] = false }
+    if members["vocab_size"] != nil {
+      members["vocab_size"] = .integer(configuration.vocabularySize)
+    }
+    return JSONValue.object(members).serialized(isIndented: true) + "\n"
   }
 }
 

@@ -3,7 +3,7 @@ import Bundles
 public import Files
 public import Kernels
 import Models
-import Quantization
+public import Quantization
 import SystemPackage
 public import Tensors
 
@@ -21,6 +21,12 @@ public struct Conversion: Sendable {
   public let mergePlan: MergePlan
   /// The tensors of the destination, each computed when it is asked for.
   public let tensors: any TensorSource
+  /// How far each step of the merge moved its tensor, known once that is written.
+  public let measurements = MergeMeasurements()
+  /// What became of quantized tensors that were merged into.
+  public private(set) var requantizations: [Requantization] = []
+  /// Of the model that will be at the destination.
+  let configuration: ModelConfiguration
 
   /// Plans a conversion.
   ///
@@ -33,21 +39,54 @@ public struct Conversion: Sendable {
       throw ConversionError(.usage, "--no-source is given, but no adapter here reads a source")
     }
     self.request = request
-    mergePlan = MergePlan(model.adapters, isSourceFree: request.isSourceFree)
+    let base = request.model.tensors
+    mergePlan = MergePlan(
+      model.adapters, isSourceFree: request.isSourceFree,
+      sourceAlignment: request.merging.sourceAlignment)
+    try mergePlan.check(against: base, allowsZero: request.merging.allowsZero)
+    try Self.checkQuantization(request, mergePlan)
     let merged = MergedTensors(
-      request.model.tensors, mergePlan, with: kernels,
+      base, mergePlan, with: kernels, rounding: request.merging.rounding, measuring: measurements,
       elementType: Self.elementTypes(request, mergePlan))
-    tensors =
-      try request.quantization.map { scheme in
-        if let info = request.model.tensors.tensorInfos.first(where: { $0.elementType.isGrouped }) {
-          throw ConversionError(
-            .badInput,
-            "\(request.model.path): '\(info.name)' is \(info.elementType) already; quantizing again "
-              + "would lose more. Start from the unquantized model")
-        }
-        return QuantizedTensors(merged, scheme: scheme, with: kernels)
-      } ?? merged
+    if let scheme = request.quantization {
+      tensors = QuantizedTensors(merged, scheme: scheme, with: kernels)
+    } else if request.merging.mergesIntoQuantized {
+      let requantized = try RequantizedTensors(merged, from: base, with: kernels)
+      tensors = requantized
+      requantizations = requantized.requantizations
+    } else {
+      tensors = merged
+    }
+    configuration = try request.model.configuration().adapted(
+      by: model.adapters, from: base, to: tensors)
     try checkForm()
+  }
+
+  /// Refuses to quantize what is quantized, or to merge into it unless that was asked for.
+  private static func checkQuantization(
+    _ request: ConversionRequest, _ plan: MergePlan
+  ) throws(ConversionError) {
+    let quantized = request.model.tensors.tensorInfos.filter(\.elementType.isGrouped)
+    guard let first = quantized.first else {
+      guard !request.merging.mergesIntoQuantized else {
+        throw ConversionError(
+          .usage, "\(request.model.path): is not quantized. Leave out --into-quantized")
+      }
+      return
+    }
+    if request.quantization != nil {
+      throw ConversionError(
+        .badInput,
+        "\(request.model.path): '\(first.name)' is \(first.elementType) already; quantizing again "
+          + "would lose more. Start from the unquantized model")
+    }
+    guard !request.merging.mergesIntoQuantized,
+      let touched = quantized.first(where: { plan.changes($0.name) })
+    else { return }
+    throw ConversionError(
+      .badInput,
+      "'\(touched.name)' is \(touched.elementType): a merge into quantized weights loses some of the "
+        + "adapter. Merge into the unquantized model and quantize then, or pass --into-quantized")
   }
 
   /// The type that each float tensor has after the merge.
@@ -57,9 +96,8 @@ public struct Conversion: Sendable {
     _ request: ConversionRequest, _ plan: MergePlan
   ) -> @Sendable (TensorInfo) -> ElementType {
     let (scheme, elementType) = (request.quantization, request.elementType)
-    let merged = Set(plan.merged.keys.map { $0 + ".weight" })
     return { info in
-      if merged.contains(info.name), case .quantize = scheme?.decision(for: info) {
+      if plan.addsTo(info.name), case .quantize = scheme?.decision(for: info) {
         return .float32
       }
       return elementType ?? info.elementType

@@ -26,11 +26,13 @@ public struct ConversionRequest: Sendable {
   /// Whether the result will never see a source text, so that FLARE's q and v merge as plain LoRA.
   public let isSourceFree: Bool
   public let mayReplace: Bool
+  /// How a merge is made; see `MergeOptions`.
+  public let merging: MergeOptions
 
   public init(
     model: ModelFiles, adapters: [AdapterStack.Member] = [], destination: FilePath, form: Form,
     quantization: QuantizationScheme? = nil, elementType: ElementType? = nil,
-    isSourceFree: Bool = false, mayReplace: Bool = false
+    isSourceFree: Bool = false, mayReplace: Bool = false, merging: MergeOptions = MergeOptions()
   ) {
     self.model = model
     self.adapters = adapters
@@ -40,7 +42,22 @@ public struct ConversionRequest: Sendable {
     self.elementType = elementType
     self.isSourceFree = isSourceFree
     self.mayReplace = mayReplace
+    self.merging = merging
   }
+}
+
+/// How adapters are merged.
+public struct MergeOptions: Sendable {
+  /// How often a merged weight is rounded.
+  public var rounding = MergeRounding.once
+  /// Whether a module may be there whose delta is zero.
+  public var allowsZero = false
+  /// Whether quantized tensors are merged into and quantized again.
+  public var mergesIntoQuantized = false
+  /// How what is left of a FLARE adapter pairs source and target; nil for what the adapter says.
+  public var sourceAlignment: SourceAlignment?
+
+  public init() {}
 }
 
 extension ConversionRequest.Form {

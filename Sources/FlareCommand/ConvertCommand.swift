@@ -39,7 +39,8 @@ struct ConvertCommand: ParsableCommand {
       model: try ModelFiles(model), adapters: try adapters.read(with: kernels),
       destination: output, form: to ?? ConversionRequest.Form(destination: output),
       quantization: quantize?.scheme, elementType: options.dtype?.elementType,
-      isSourceFree: options.noSource, mayReplace: options.overwrite)
+      isSourceFree: options.noSource, mayReplace: options.overwrite,
+      merging: options.merging)
     try run(request, with: kernels, json: options.json)
   }
 }

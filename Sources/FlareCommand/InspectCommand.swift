@@ -80,7 +80,7 @@ struct InspectCommand: ParsableCommand {
     description.append(
       "ledger", LedgerText(ledger).text,
       json: .array(
-        ledger.map(\.json)))
+        ledger.map { $0.json() }))
     return description
   }
 }

@@ -26,6 +26,12 @@ struct LogitsCommand: ParsableCommand {
   @Option(help: "Token ids of the source text, for a FLARE adapter.")
   var sourceTokens: TokenList?
 
+  @OptionGroup var sourceOptions: SourceOptions
+
+  @Option(
+    help: "How many of the tokens are the prompt that a source is aligned with (default: all).")
+  var promptLength: Int?
+
   @OptionGroup var adapters: AdapterOptions
 
   @Option(name: .shortAndLong, help: "The file to write.")
@@ -36,11 +42,20 @@ struct LogitsCommand: ParsableCommand {
 
   @OptionGroup var compute: ComputeOptions
 
+  func validate() throws {
+    guard 1...tokens.tokens.count ~= promptLength ?? 1 else {
+      throw ValidationError(
+        "'--prompt-length' is \(promptLength ?? 0), expected 1 to \(tokens.tokens.count)")
+    }
+  }
+
   func run() throws {
     try output.checkApart(from: [model] + adapters.adapters.map(\.path))
     let kernels = try compute.kernels()
     let model = try LanguageModel(model, adapters: adapters.read(with: kernels), with: kernels)
-    let logits = try model.logits(of: tokens.tokens, source: sourceTokens?.tokens)
+    let logits = try model.logits(
+      of: tokens.tokens, promptCount: promptLength,
+      source: sourceOptions.source(sourceTokens?.tokens, with: kernels))
     let tensor = kernels.tensor(
       logits, shape: [logits.rowCount, logits.columnCount], as: .float32)
     let source = TensorTable([("logits", tensor)])

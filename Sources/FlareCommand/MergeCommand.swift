@@ -10,10 +10,11 @@ struct MergeCommand: ParsableCommand {
     abstract: "Merge adapters into a checkpoint, as far as that is exact.",
     discussion: """
       Writes a Hugging Face directory and prints what became of each module. Fused q and v of a \
-      FLARE adapter stay an adapter beside the merged weights, which Flare runs with them.
+      FLARE adapter stay an adapter beside the merged weights, which Flare runs with them. \
+      --verify runs probe tokens through the result and through the base with its adapters.
 
       EXAMPLE:
-        flare merge base --adapter task-lora --adapter flare-id=0.8 -o merged
+        flare merge base --adapter task-lora --adapter flare-id=0.8 -o merged --verify
       """)
 
   @Argument(help: "The base model: a Hugging Face directory or an unquantized bundle.")
@@ -21,6 +22,16 @@ struct MergeCommand: ParsableCommand {
 
   @Option(name: .shortAndLong, help: "The directory to write.")
   var output: FilePath
+
+  @Flag(help: "Compare the result with the base and its adapters on probe tokens.")
+  var verify = false
+
+  @Flag(
+    help: ArgumentHelp(
+      "Merge into a quantized bundle.",
+      discussion: "Each touched tensor is quantized again to its type, or to a finer one where "
+        + "most of the adapter would be lost."))
+  var intoQuantized = false
 
   @OptionGroup var adapters: AdapterOptions
   @OptionGroup var options: ConversionOptions
@@ -34,10 +45,13 @@ struct MergeCommand: ParsableCommand {
 
   func run() throws {
     let kernels = try compute.kernels()
+    var merging = options.merging
+    merging.mergesIntoQuantized = intoQuantized
     let request = ConversionRequest(
       model: try ModelFiles(base), adapters: try adapters.read(with: kernels),
-      destination: output, form: .huggingFace, elementType: options.dtype?.elementType,
-      isSourceFree: options.noSource, mayReplace: options.overwrite)
-    try run(request, with: kernels, json: options.json)
+      destination: output,
+      form: intoQuantized ? ConversionRequest.Form(destination: output) : .huggingFace, elementType: options.dtype?.elementType,
+      isSourceFree: options.noSource, mayReplace: options.overwrite, merging: merging)
+    try run(request, with: kernels, json: options.json, verifies: verify)
   }
 }

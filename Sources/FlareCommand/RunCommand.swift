@@ -28,6 +28,7 @@ struct RunCommand: ParsableCommand {
   @Option(help: "The source text for a FLARE adapter, usually the prompt in English.")
   var source: String?
 
+  @OptionGroup var sourceOptions: SourceOptions
   @OptionGroup var adapters: AdapterOptions
 
   @Option(name: [.customShort("n"), .customLong("max-tokens")], help: "How many tokens at most.")
@@ -69,9 +70,12 @@ struct RunCommand: ParsableCommand {
         temperature: temperature, topK: topK, topP: topP, minP: minP, seed: seed))
     let kernels = try compute.kernels()
     let model = try LanguageModel(model, adapters: adapters.read(with: kernels), with: kernels)
+    let source = try sourceOptions.source(
+      try source.map { try model.encode($0.withLineBreaks) }, with: kernels)
     if model.adapters.readsSource && source == nil {
+      let option = model.adapters.sourceProjection == nil ? "--source" : "--source-states"
       standardError.write(
-        "flare: this model's adapter reads a source text; without --source it is a plain LoRA\n")
+        "flare: this model's adapter reads a source; without \(option) it is a plain LoRA\n")
     }
     let prompt = prompt.withLineBreaks
 
@@ -79,7 +83,7 @@ struct RunCommand: ParsableCommand {
     let start = ContinuousClock.now
     var firstPiece: ContinuousClock.Instant?
     let text = try model.generate(
-      from: prompt, source: source?.withLineBreaks, options
+      from: prompt, reading: source, options
     ) { piece in
       if firstPiece == nil { firstPiece = .now }
       if !json { standardOutput.write(piece) }
@@ -94,28 +98,5 @@ struct RunCommand: ParsableCommand {
     } else {
       standardOutput.write("\n")
     }
-  }
-}
-
-extension String {
-  /// The text with `\n` written out as a line break, since shells make real ones awkward.
-  fileprivate var withLineBreaks: String {
-    var result = ""
-    var rest = self[...]
-    while let backslash = rest.firstIndex(of: "\\") {
-      result += rest[..<backslash]
-      rest = rest[backslash...]
-      if rest.hasPrefix("\\n") {
-        result += "\n"
-        rest = rest.dropFirst(2)
-      } else if rest.hasPrefix("\\\\") {
-        result += "\\"
-        rest = rest.dropFirst(2)
-      } else {
-        result += "\\"
-        rest = rest.dropFirst()
-      }
-    }
-    return result + rest
   }
 }

@@ -64,6 +64,20 @@ public struct JSONFields: Sendable {
     }
   }
 
+  /// The case whose raw value `key` holds, or nil when it is absent or null.
+  ///
+  /// - Throws: `JSONFieldError` when the key has any other value.
+  public func choice<Choice: RawRepresentable<String> & CaseIterable>(
+    _ key: String, as type: Choice.Type = Choice.self
+  ) throws(JSONFieldError) -> Choice? {
+    guard let name = try optional(key, as: String.self) else { return nil }
+    guard let choice = Choice(rawValue: name) else {
+      let known = Choice.allCases.map(\.rawValue).joined(separator: ", ")
+      throw JSONFieldError("\(subject): '\(key)' is \"\(name)\", which is unknown (known: \(known))")
+    }
+    return choice
+  }
+
   /// The object under `key` as fields of their own, or nil when it is absent or null.
   ///
   /// - Throws: `JSONFieldError` when the key has a value that is not an object.

@@ -15,6 +15,14 @@ extension FloatMatrix {
     for column in elements.indices { destination[column] = elements[column] }
   }
 
+  /// A matrix of its own with the same rows.
+  public func copy() -> FloatMatrix {
+    var copy = FloatMatrix(rowCapacity: rowCount, columnCount: columnCount)
+    copy.rowCount = 0
+    copy.append(self)
+    return copy
+  }
+
   /// Moves the last row to the front and drops the others.
   public mutating func keepLastRow() {
     let last = rowCount - 1

@@ -73,17 +73,17 @@ extension Kernels {
     }
   }
 
-  /// y[i] += bias, for every row.
+  /// y[i] += scale · bias, for every row.
   ///
   /// - Parameter bias: [columns]; F32, F16 or BF16.
-  public func addBias(_ bias: Tensor, to y: inout FloatMatrix) {
+  public func addBias(_ bias: Tensor, scale: Float = 1, to y: inout FloatMatrix) {
     precondition(bias.shape == [y.columnCount], "Bias does not fit its matrix")
     let row = floats(of: bias), columns = y.columnCount
     let addScaled = unsafe table.pointee.add_scaled
     nonisolated(unsafe) let source = unsafe row.pointer
     nonisolated(unsafe) let out = unsafe y.mutablePointer
     pool.parallelFor(count: y.rowCount, grain: Self.grain(cost: columns)) { rows in
-      for row in rows { unsafe addScaled(source, 1, out + row * columns, columns) }
+      for row in rows { unsafe addScaled(source, scale, out + row * columns, columns) }
     }
   }
 

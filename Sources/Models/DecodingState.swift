@@ -9,7 +9,7 @@ struct DecodingState: ~Copyable {
   static let chunkSize = 256
 
   let pass: ForwardPass
-  let source: SourceStates?
+  let source: PairedSource?
   /// One per layer.
   let caches: [KeyValueCache]
   var workspace: Workspace
@@ -17,10 +17,12 @@ struct DecodingState: ~Copyable {
   private(set) var positionCount = 0
   let capacity: Int
 
-  /// - Parameter capacity: the longest text the state can hold, in tokens.
+  /// - Parameters:
+  ///   - capacity: the longest text the state can hold, in tokens.
+  ///   - chunkSize: the most positions that go through the model together.
   init(
     _ configuration: ModelConfiguration, capacity: Int, pass: ForwardPass,
-    source: SourceStates? = nil
+    source: PairedSource? = nil, chunkSize: Int = Self.chunkSize
   ) {
     precondition((pass == .target) == (source != nil), "Source states belong to the target pass")
     self.pass = pass
@@ -29,7 +31,7 @@ struct DecodingState: ~Copyable {
     caches = (0..<configuration.layerCount).map { _ in
       KeyValueCache(capacity: capacity, columnCount: configuration.keyValueWidth)
     }
-    workspace = Workspace(configuration, rowCapacity: min(Self.chunkSize, capacity))
+    workspace = Workspace(configuration, rowCapacity: min(chunkSize, capacity))
   }
 
   mutating func advance(by count: Int) {

@@ -24,7 +24,7 @@ extension LanguageModel {
   ///
   /// - Parameters:
   ///   - prompt: tokens, the beginning-of-text token included.
-  ///   - source: the tokens of the source text for a FLARE adapter.
+  ///   - source: what a FLARE adapter reads beside the text.
   ///   - receive: called with each token as soon as it is chosen; returning false ends the text.
   ///     The end-of-text token is not delivered.
   /// - Returns: the tokens that were delivered.
@@ -32,12 +32,12 @@ extension LanguageModel {
   ///   vocabulary, a source that no adapter reads, or logits that are not numbers.
   @discardableResult
   public func generate(
-    from prompt: [Int], source: [Int]? = nil, _ options: GenerationOptions = GenerationOptions(),
+    from prompt: [Int], source: Source? = nil,
+    _ options: GenerationOptions = GenerationOptions(),
     receive: (Int) throws -> Bool = { _ in true }
   ) throws -> [Int] {
     let count = min(options.maximumTokenCount, try room(after: prompt, "prompt"))
     guard count > 0 else { return [] }
-    if let source { _ = try room(after: source, "source") }
     var session = try Session(
       self, capacity: prompt.count + count, promptCount: prompt.count, source: source)
     var sampler = Sampler(options.sampling)
@@ -78,11 +78,19 @@ extension LanguageModel {
     _ options: GenerationOptions = GenerationOptions(),
     receive: (String) throws -> Void = { _ in }
   ) throws -> String {
-    guard let tokenizer else {
-      throw ModelError(
-        .missingTokenizer,
-        "the model has no 'tokenizer.json', so it can continue tokens but not text")
-    }
+    try generate(
+      from: prompt, reading: source.map { .tokens(try encode($0)) }, options, receive: receive)
+  }
+
+  /// The same with a source of any kind.
+  @discardableResult
+  public func generate(
+    from prompt: String, reading source: Source?,
+    _ options: GenerationOptions = GenerationOptions(),
+    receive: (String) throws -> Void = { _ in }
+  ) throws -> String {
+    let tokens = try encode(prompt)
+    guard let tokenizer else { preconditionFailure("Encoded without a tokenizer") }
     var decoder = tokenizer.streamingDecoder()
     var text = ""
     func deliver(_ piece: String) throws {
@@ -90,13 +98,23 @@ extension LanguageModel {
       text += piece
       try receive(piece)
     }
-    try generate(
-      from: tokenizer.encode(prompt), source: source.map { tokenizer.encode($0) }, options
-    ) { token in
+    try generate(from: tokens, source: source, options) { token in
       try deliver(decoder.append(token))
       return true
     }
     try deliver(decoder.finish())
     return text
+  }
+
+  /// The tokens of a text, those that frame it included.
+  ///
+  /// - Throws: `ModelError` when the model has no tokenizer.
+  public func encode(_ text: String) throws(ModelError) -> [Int] {
+    guard let tokenizer else {
+      throw ModelError(
+        .missingTokenizer,
+        "the model has no 'tokenizer.json', so it can continue tokens but not text")
+    }
+    return tokenizer.encode(text)
   }
 }

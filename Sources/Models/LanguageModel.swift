@@ -15,9 +15,15 @@ public struct LanguageModel: Sendable {
   /// Tokens that end a text.
   public let endOfTextTokens: Set<Int>
   let transformer: Transformer
+  /// What reads a source: the same, unless an adapter that does not act on it replaces tensors.
+  let sourceTransformer: Transformer
+  /// The tensors of `sourceTransformer`.
+  let sourceTensors: any TensorSource
   let kernels: Kernels
   /// Holds what the mapped weights need alive, such as an unpacked bundle.
   private let files: ModelFiles
+  /// The model's tensors before any adapter.
+  private let baseTensors: any TensorSource
 
   /// Opens the model at `path`, a Hugging Face directory, a bundle directory or a `.flare` file.
   ///
@@ -39,44 +45,97 @@ public struct LanguageModel: Sendable {
     _ files: ModelFiles, tensors: (any TensorSource)? = nil,
     adapters: [AdapterStack.Member] = [], with kernels: Kernels
   ) throws {
+    try self.init(
+      files, tensors: tensors ?? files.tensors, adapters: adapters, with: kernels,
+      tokenizer: try files.tokenizerPath.map { try Tokenizer(contentsOf: $0) })
+  }
+
+  private init(
+    _ files: ModelFiles, tensors base: any TensorSource, adapters: [AdapterStack.Member],
+    with kernels: Kernels, tokenizer: Tokenizer?
+  ) throws {
     let own = try files.adapterPaths.map { AdapterStack.Member(try Adapter($0, with: kernels)) }
-    let stack = try AdapterStack(own + adapters)
-    let tensors = tensors ?? files.tensors
     let configuration = try files.configuration()
-    try stack.check(against: tensors, with: kernels)
+    let stack = try AdapterStack(own + adapters).fitted(
+      to: base, isTied: configuration.tiesWordEmbeddings, with: kernels)
 
-    var weights = WeightLoader(tensors, of: files.path.string, stack, with: kernels)
-    transformer = try Transformer(configuration, &weights)
-    try weights.finish()
-
-    self.configuration = configuration
-    tokenizer = try files.tokenizerPath.map { try Tokenizer(contentsOf: $0) }
+    func transformer(in pass: ForwardPass) throws -> (Transformer, any TensorSource) {
+      let tensors = MergedTensors(base, stack, in: pass, with: kernels)
+      let configuration = configuration.adapted(by: stack, from: base, to: tensors)
+      var weights = WeightLoader(
+        tensors, of: files.path.string, stack.updates(in: pass), with: kernels)
+      let transformer = try Transformer(configuration, &weights)
+      try weights.finish()
+      return (transformer, tensors)
+    }
+    let target = try transformer(in: .target)
+    self.transformer = target.0
+    (sourceTransformer, sourceTensors) =
+      stack.replacesBehindSource ? try transformer(in: .source) : target
+    self.configuration = target.0.configuration
+    self.tokenizer = tokenizer
     self.adapters = stack
     endOfTextTokens = Set(configuration.endOfTextTokens + (try files.generationEndTokens()))
     self.kernels = kernels
     self.files = files
+    baseTensors = base
+  }
+
+  /// The same model with other adapters on it, in order, after those that it brings itself.
+  ///
+  /// The weights are shared, so that adapters are swapped in the time it takes to read them, and
+  /// requests with different adapters are served by one copy of the base: each session runs with
+  /// the model that it was started with.
+  ///
+  /// - Throws: a `FlareError` when an adapter does not fit.
+  public func adapted(by adapters: [AdapterStack.Member]) throws -> LanguageModel {
+    try LanguageModel(
+      files, tensors: baseTensors, adapters: adapters, with: kernels, tokenizer: tokenizer)
+  }
+}
+
+extension ModelConfiguration {
+  /// The configuration once `stack` has made `adapted` of the tensors `base`.
+  package func adapted(
+    by stack: AdapterStack, from base: any TensorSource, to adapted: any TensorSource
+  ) -> ModelConfiguration {
+    var configuration = self
+    let name = "model.embed_tokens.weight"
+    if let own = base.info(named: name), let info = adapted.info(named: name),
+      own.shape != info.shape
+    {
+      configuration.vocabularySize = info.shape[0]
+    }
+    if stack.untiesHead { configuration.tiesWordEmbeddings = false }
+    return configuration
   }
 }
 
 extension LanguageModel {
   /// The logits of every position of `tokens`, `[tokens.count, vocabularySize]`.
   ///
-  /// - Parameter source: the tokens of the source text for a FLARE adapter.
+  /// - Parameters:
+  ///   - promptCount: how many of the tokens are the prompt that a source is aligned with; nil for
+  ///     all.
+  ///   - source: what a FLARE adapter reads beside the text.
   /// - Throws: `ModelError` when a list is empty, a token is outside the vocabulary, or a source is
   ///   given that no adapter reads.
-  public func logits(of tokens: [Int], source: [Int]? = nil) throws -> FloatMatrix {
+  public func logits(
+    of tokens: [Int], promptCount: Int? = nil, source: Source? = nil
+  ) throws -> FloatMatrix {
     var session = try Session(
-      self, capacity: tokens.count, promptCount: tokens.count, source: source)
+      self, capacity: tokens.count, promptCount: promptCount ?? tokens.count, source: source)
     return try session.logits(of: tokens)
   }
 
   /// - Throws: `ModelError` when `tokens` is empty or holds one outside the vocabulary.
-  func check(_ tokens: [Int], _ what: String) throws(ModelError) {
+  func check(
+    _ tokens: [Int], _ what: String, vocabularySize: Int? = nil
+  ) throws(ModelError) {
+    let size = vocabularySize ?? configuration.vocabularySize
     guard !tokens.isEmpty else { throw ModelError(.request, "the \(what) has no tokens") }
-    guard let token = tokens.first(where: { !(0..<configuration.vocabularySize).contains($0) })
-    else { return }
+    guard let token = tokens.first(where: { !(0..<size).contains($0) }) else { return }
     throw ModelError(
-      .request,
-      "token \(token) in the \(what) is outside the vocabulary of \(configuration.vocabularySize)")
+      .request, "token \(token) in the \(what) is outside the vocabulary of \(size)")
   }
 }

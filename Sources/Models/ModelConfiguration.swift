@@ -5,7 +5,8 @@ public import Kernels
 /// Names follow the field; the spelling of `config.json` is in `ModelConfiguration+HuggingFace`.
 public struct ModelConfiguration: Sendable {
   public let architecture: Architecture
-  public let vocabularySize: Int
+  /// Rows of the embeddings; an adapter may bring more.
+  public internal(set) var vocabularySize: Int
   public let hiddenSize: Int
   public let intermediateSize: Int
   public let layerCount: Int
@@ -20,7 +21,8 @@ public struct ModelConfiguration: Sendable {
   public let embeddingScale: Float
   public let activation: Activation
   public let rope: RotaryEmbedding
-  public let tiesWordEmbeddings: Bool
+  /// Whether the head is the embeddings; an adapter may part them.
+  public internal(set) var tiesWordEmbeddings: Bool
   /// Whether q, k, v and o have a bias.
   public let hasAttentionBias: Bool
   /// Whether gate, up and down have a bias.

@@ -13,6 +13,8 @@ public struct ModelError: FlareError {
     case notAModel
     /// The model has no tokenizer, so it reads tokens but no text.
     case missingTokenizer
+    /// A source cache that is none, or was made with another model.
+    case sourceCache
     /// The call does not fit the model: a token out of range, a source where none is read.
     case request
   }

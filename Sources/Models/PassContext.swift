@@ -8,8 +8,8 @@ struct PassContext {
   let pass: ForwardPass
   /// The position of the chunk's first row.
   let firstPosition: Int
-  /// The states of the source text; present in the pass over a target that has one.
-  let source: SourceStates?
+  /// The source; present in the pass over a target that has one.
+  let source: PairedSource?
 
   /// The down-projected source states that pair with `count` positions from the first, `[count, r]`.
   func sourceRows(of module: String, count: Int) -> FloatMatrix {

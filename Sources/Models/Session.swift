@@ -7,33 +7,39 @@ public import Kernels
 /// ends, so the length of the prompt has to be known when the session begins.
 public struct Session: ~Copyable {
   private let model: LanguageModel
+  private let promptCount: Int
   private var state: DecodingState
+  /// nil without a source.
+  private var reader: SourceReader?
 
   /// Starts a text, after reading the source if there is one.
   ///
   /// - Parameters:
   ///   - capacity: the longest the text can get, prompt included, in tokens.
   ///   - promptCount: how many of them are the prompt.
-  ///   - source: the tokens of the source text; nil to run a FLARE adapter as plain LoRA.
+  ///   - source: what a FLARE adapter reads beside the text; nil to run it as plain LoRA.
   /// - Throws: `ModelError` when the source is empty, has a token outside the vocabulary, or no
-  ///   adapter of the model reads one.
+  ///   adapter of the model reads one of its kind.
   public init(
-    _ model: LanguageModel, capacity: Int, promptCount: Int, source: [Int]? = nil
+    _ model: LanguageModel, capacity: Int, promptCount: Int, source: Source? = nil
   ) throws(ModelError) {
     self.model = model
+    self.promptCount = promptCount
     guard let source else {
+      reader = nil
       state = DecodingState(model.configuration, capacity: capacity, pass: .withoutSource)
       return
     }
-    guard model.adapters.readsSource else {
-      throw ModelError(
-        .request,
-        "a source text is given, but no adapter of this model reads one; it would change nothing")
-    }
-    try model.check(source, "source")
-    let states = Self.read(source, with: model, targetPositionCount: promptCount)
+    try model.check(source)
+    let reader = model.read(source, extraCount: capacity - promptCount)
+    let states = reader.states
+    self.reader = consume reader
+    let paired = PairedSource(
+      states: states, alignment: source.alignment ?? model.adapters.sourceAlignment,
+      promptCount: states.positionCount, targetPromptCount: promptCount)
     state = DecodingState(
-      model.configuration, capacity: capacity, pass: .target, source: states)
+      model.configuration, capacity: capacity, pass: .target, source: paired,
+      chunkSize: max(DecodingState.chunkSize, model.adapters.mixesPositions ? promptCount : 0))
   }
 
   /// How many tokens the text has.
@@ -45,7 +51,7 @@ public struct Session: ~Copyable {
   ///   not a number.
   public mutating func append(_ tokens: [Int]) throws(ModelError) -> FloatMatrix {
     try check(tokens)
-    for chunk in tokens.chunks(of: DecodingState.chunkSize) { advance(over: chunk) }
+    for chunk in try chunks(of: tokens) { advance(over: chunk) }
     return try finiteLogits(onlyLast: true)
   }
 
@@ -58,7 +64,7 @@ public struct Session: ~Copyable {
     var all = FloatMatrix(
       rowCapacity: tokens.count, columnCount: model.configuration.vocabularySize)
     all.rowCount = 0
-    for chunk in tokens.chunks(of: DecodingState.chunkSize) {
+    for chunk in try chunks(of: tokens) {
       advance(over: chunk)
       all.append(try finiteLogits(onlyLast: false))
     }
@@ -70,10 +76,29 @@ public struct Session: ~Copyable {
     precondition(state.positionCount + tokens.count <= state.capacity, "Text exceeds capacity")
   }
 
+  /// What goes through the model together.
+  ///
+  /// A fusion that mixes positions sees the prompt whole and every later position alone, however
+  /// the tokens come in.
+  private func chunks(of tokens: [Int]) throws(ModelError) -> [ArraySlice<Int>] {
+    guard state.pass == .target, model.adapters.mixesPositions else {
+      return tokens.chunks(of: DecodingState.chunkSize)
+    }
+    guard state.positionCount == 0 else { return tokens.chunks(of: 1) }
+    guard tokens.count >= promptCount else {
+      throw ModelError(
+        .request,
+        "the fusion mixes the positions of the prompt, so its \(promptCount) tokens have to come "
+          + "together; got \(tokens.count)")
+    }
+    return [tokens[..<promptCount]] + Array(tokens[promptCount...]).chunks(of: 1)
+  }
+
   private mutating func advance(over chunk: ArraySlice<Int>) {
-    // Only a pass over a source is recorded.
-    var recorder: SourceStates.Recorder?
-    model.transformer.advance(&state, over: chunk, model.kernels, recordingInto: &recorder)
+    if let last = state.source?.position(pairedWith: state.positionCount + chunk.count - 1) {
+      reader?.extend(to: last + 1)
+    }
+    model.transformer.advance(&state, over: chunk, model.kernels)
   }
 
   private mutating func finiteLogits(onlyLast: Bool) throws(ModelError) -> FloatMatrix {
@@ -85,26 +110,5 @@ public struct Session: ~Copyable {
           + "the weights or an adapter are damaged or overflow")
     }
     return logits
-  }
-
-  /// Reads the source through the base of the FLARE adapter and keeps what the adapter needs.
-  private static func read(
-    _ source: [Int], with model: LanguageModel, targetPositionCount: Int
-  ) -> SourceStates {
-    var state = DecodingState(model.configuration, capacity: source.count, pass: .source)
-    var recorder: SourceStates.Recorder? = SourceStates.Recorder()
-    for chunk in source.chunks(of: DecodingState.chunkSize) {
-      model.transformer.advance(&state, over: chunk, model.kernels, recordingInto: &recorder)
-    }
-    guard let recorder else { preconditionFailure("Recorder lost") }
-    return recorder.finish(
-      sourcePositionCount: source.count, targetPositionCount: targetPositionCount)
-  }
-}
-
-extension Array {
-  /// The elements in order, in runs of at most `size`.
-  fileprivate func chunks(of size: Int) -> some Sequence<ArraySlice<Element>> {
-    stride(from: 0, to: count, by: size).lazy.map { self[$0..<Swift.min($0 + size, count)] }
   }
 }

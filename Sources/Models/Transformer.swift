@@ -8,8 +8,7 @@ import Tensors
 /// Architectures differ in their layers, one file each, and in a few constants.
 struct Transformer: Sendable {
   let configuration: ModelConfiguration
-  /// One row a token, `[vocabularySize, hiddenSize]`.
-  let embedTokens: Tensor
+  let embedding: Embedding
   let layers: [any TransformerLayer]
   let finalNorm: RMSNorm
   /// From hidden states to logits, `[vocabularySize, hiddenSize]`.
@@ -18,8 +17,7 @@ struct Transformer: Sendable {
   /// Takes the weights from `weights`, naming each tensor as the checkpoint does.
   init(_ configuration: ModelConfiguration, _ weights: inout WeightLoader) throws {
     self.configuration = configuration
-    embedTokens = try weights.tensor(
-      "model.embed_tokens.weight", [configuration.vocabularySize, configuration.hiddenSize])
+    embedding = try weights.embedding("model.embed_tokens", configuration)
     let layerType: any TransformerLayer.Type =
       switch configuration.architecture {
       case .llama: LlamaLayer.self
@@ -31,7 +29,7 @@ struct Transformer: Sendable {
     }
     self.layers = layers
     finalNorm = try weights.norm("model.norm", configuration)
-    outputHead = try weights.outputHead(tiedTo: embedTokens, configuration)
+    outputHead = try weights.outputHead(tiedTo: embedding.weight, configuration)
   }
 }
 
@@ -46,26 +44,30 @@ protocol TransformerLayer: Sendable {
   func apply(_ work: inout Workspace, _ cache: KeyValueCache, _ context: PassContext)
 }
 
+extension TransformerLayer {
+  /// The linears that FLARE fuses with a source.
+  var fusedLayers: [Linear] { [attention.queryProjection, attention.valueProjection] }
+}
+
 extension Transformer {
   /// Sends `tokens`, no more than a chunk, through all layers; leaves the residual stream in
   /// `state.workspace.hidden`.
   ///
-  /// - Parameter recorder: collects the states that enter each layer, in a pass over a source.
+  /// - Parameter states: get what enters each layer, in a pass over a source.
   func advance(
     _ state: inout DecodingState, over tokens: ArraySlice<Int>, _ kernels: Kernels,
-    recordingInto recorder: inout SourceStates.Recorder?
+    recordingInto states: SourceStates? = nil
   ) {
     let context = state.context(kernels)
-    kernels.gatherRows(Array(tokens), of: embedTokens, into: &state.workspace.hidden)
+    embedding.apply(Array(tokens), into: &state.workspace.hidden, context)
     if configuration.embeddingScale != 1 {
       kernels.scale(&state.workspace.hidden, by: configuration.embeddingScale)
     }
     for (layer, cache) in zip(layers, state.caches) {
-      recorder?.record(
-        state.workspace.hidden,
-        for: [layer.attention.queryProjection, layer.attention.valueProjection], kernels)
+      states?.record(state.workspace.hidden, for: layer.fusedLayers, kernels)
       layer.apply(&state.workspace, cache, context)
     }
+    states?.advance(by: tokens.count)
     state.advance(by: tokens.count)
   }
 

@@ -15,13 +15,15 @@ struct WeightLoader {
   private var used: Set<String> = []
   private var usedUpdates: Set<String> = []
 
+  /// - Parameter updates: what runs beside the tensors, by module, in order.
   init(
-    _ source: any TensorSource, of subject: String, _ adapters: AdapterStack, with kernels: Kernels
+    _ source: any TensorSource, of subject: String, _ updates: [String: [LowRankUpdate]],
+    with kernels: Kernels
   ) {
     self.source = source
     self.subject = subject
     self.kernels = kernels
-    updates = adapters.updatesByModule
+    self.updates = updates
   }
 
   /// The tensor of that name.
@@ -58,11 +60,40 @@ struct WeightLoader {
     _ module: String, _ outputs: Int, _ inputs: Int, hasBias: Bool
   ) throws -> Linear {
     usedUpdates.insert(module)
+    let weight = try tensor("\(module).weight", [outputs, inputs])
+    let updates = updates[module] ?? []
     return Linear(
-      name: module,
-      weight: try tensor("\(module).weight", [outputs, inputs]),
+      name: module, weight: weight,
       bias: hasBias ? try tensor("\(module).bias", [outputs]) : nil,
-      updates: updates[module] ?? [])
+      updates: updates, lengthFactors: lengthFactors(of: updates, on: weight))
+  }
+
+  /// The table of embeddings `module` with the adapters' updates.
+  mutating func embedding(
+    _ module: String, _ configuration: ModelConfiguration
+  ) throws -> Embedding {
+    usedUpdates.insert(module)
+    let weight = try tensor(
+      "\(module).weight", [configuration.vocabularySize, configuration.hiddenSize])
+    let updates = updates[module] ?? []
+    return Embedding(
+      weight: weight,
+      updates: zip(updates, lengthFactors(of: updates, on: weight)).map {
+        EmbeddingUpdate($0, lengthFactors: $1)
+      })
+  }
+
+  /// DoRA's factors for each update: the length it wants over the length that the weight has with
+  /// all updates up to it.
+  private func lengthFactors(of updates: [LowRankUpdate], on weight: Tensor) -> [Tensor?] {
+    guard updates.contains(where: { $0.magnitude != nil }) else { return updates.map { _ in nil } }
+    var sum = kernels.floats(of: weight)
+    return updates.map { update in
+      kernels.addProduct(update.loraB, update.loraA, scale: update.scaling, to: &sum)
+      let factors = update.lengthFactors(of: sum, kernels)
+      if let factors { update.scale(&sum, by: factors, kernels) }
+      return factors
+    }
   }
 
   /// The norm `module`, which acts on hidden states.
@@ -92,7 +123,7 @@ struct WeightLoader {
             + "but 'tie_word_embeddings' is true. Set it to false, or remove the tensor")
       }
     }
-    return Linear(name: module, weight: embeddings, bias: nil, updates: [])
+    return Linear(name: module, weight: embeddings, bias: nil, updates: [], lengthFactors: [])
   }
 
   /// - Throws: `ModelError` naming a tensor of the source, or a module of an adapter, that the

@@ -41,6 +41,13 @@ public struct Tensor: Sendable {
     storage = .owned(try OwnedBytes(byteCount: byteCount, filledBy: fill))
   }
 
+  /// The bytes of `tensor` under another shape that needs as many.
+  init(_ tensor: Tensor, shape: Shape) {
+    self.shape = shape
+    elementType = tensor.elementType
+    storage = tensor.storage
+  }
+
   public var byteCount: Int {
     switch storage {
     case .mapped(_, let range): range.count

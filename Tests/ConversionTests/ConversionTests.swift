@@ -39,7 +39,8 @@ struct ConversionTests {
   }
 
   func logits(_ path: FilePath, source: [Int]? = nil) throws -> [Float] {
-    let logits = try LanguageModel(path, with: kernels).logits(of: Self.tokens, source: source)
+    let logits = try LanguageModel(path, with: kernels).logits(
+      of: Self.tokens, source: source.map { .tokens($0) })
     return logits.elements.indices.map { logits.elements[$0] }
   }
 

@@ -9,9 +9,9 @@ struct GenerationTests {
     let model = try golden.model(["flare-add_relu"])
     let tokens = (0..<300).map { $0 * 13 % 90 }
     let source = (0..<280).map { $0 * 7 % 90 }
-    let whole = try model.logits(of: tokens, source: source)
+    let whole = try model.logits(of: tokens, source: .tokens(source))
     var session = try Session(
-      model, capacity: tokens.count, promptCount: tokens.count, source: source)
+      model, capacity: tokens.count, promptCount: tokens.count, source: .tokens(source))
     _ = try session.logits(of: Array(tokens[..<299]))
     let last = try session.append([tokens[299]])
     let row = whole[299]
@@ -63,6 +63,8 @@ struct GenerationTests {
     #expect(throws: ModelError.self) { try plain.generate(from: "text") }
     let long = Array(repeating: 1, count: 256)
     #expect(throws: ModelError.self) { try plain.generate(from: long) }
-    #expect(throws: ModelError.self) { try flare.generate(from: [1], source: long) }
+    #expect(throws: ModelError.self) {
+      try flare.generate(from: [1], source: .tokens(long + [1]))
+    }
   }
 }

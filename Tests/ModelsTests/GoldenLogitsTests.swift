@@ -76,7 +76,7 @@ struct GoldenLogitsTests {
     #expect(try golden.model().generate(from: prompt, options) == golden.tokens("greedy.base"))
     #expect(
       try golden.model(["lora", "flare-add_relu"]).generate(
-        from: prompt, source: golden.tokens("source_tokens"), options)
+        from: prompt, source: .tokens(golden.tokens("source_tokens")), options)
         == golden.tokens("greedy.lora+flare-add_relu"))
   }
 }

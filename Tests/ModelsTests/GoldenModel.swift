@@ -54,7 +54,8 @@ struct GoldenModel {
   func merged(
     _ adapterNames: [String], isSourceFree: Bool = false
   ) throws -> (model: LanguageModel, plan: MergePlan) {
-    let stack = try AdapterStack(adapters(adapterNames).map { AdapterStack.Member($0) })
+    let stack = try AdapterStack(adapters(adapterNames).map { AdapterStack.Member($0) }).fitted(
+      to: files().tensors, isTied: files().configuration().tiesWordEmbeddings, with: kernels())
     let plan = MergePlan(stack, isSourceFree: isSourceFree)
     let tensors = MergedTensors(
       try files().tensors, plan, with: try kernels()
@@ -67,6 +68,12 @@ extension LanguageModel {
   /// All logits in one array, row after row.
   @discardableResult
   func logitArray(of tokens: [Int], source: [Int]? = nil) throws -> [Float] {
+    try logitArray(of: tokens, reading: source.map { .tokens($0) })
+  }
+
+  /// The same with a source of any kind.
+  @discardableResult
+  func logitArray(of tokens: [Int], reading source: Source?) throws -> [Float] {
     let logits = try logits(of: tokens, source: source)
     let elements = logits.elements
     return elements.indices.map { elements[$0] }

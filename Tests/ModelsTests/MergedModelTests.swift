@@ -58,7 +58,8 @@ struct MergedModelTests {
     #expect(updates.contains { $0.isInWeights && $0.term(in: .source) == .delta(sign: -1) })
     // Without the plain updates in the residue, the adapted model would read the source.
     let fusedOnly = Adapter(
-      path: golden.path, name: "fused", residue: updates.filter { $0.fusion != nil })
+      path: golden.path, name: "fused", form: .residue, fusion: .addRelu,
+      updates: updates.filter { $0.fusion != nil })
     let wrong = try golden.model(
       running: MergedTensors(
         golden.files().tensors, plan, with: golden.kernels()

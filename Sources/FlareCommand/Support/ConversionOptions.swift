@@ -18,12 +18,38 @@ struct ConversionOptions: ParsableArguments {
       discussion: "The result cannot read a source any more."))
   var noSource = false
 
+  @Option(
+    help: ArgumentHelp(
+      "How what stays a FLARE adapter pairs source and target: right or last (default: what the "
+        + "adapter says).", valueName: "alignment"))
+  var sourceAlignment: SourceAlignment?
+
+  @Option(
+    help: "Round a merged weight once, or twice as PEFT's safe merge does: once or peft.")
+  var rounding: MergeRounding = .once
+
+  @Flag(help: "Let a module pass whose delta is zero.")
+  var allowZero = false
+
   @Flag(help: "Replace the model that is at the destination.")
   var overwrite = false
 
   @Flag(help: "Print the report as JSON.")
   var json = false
 }
+
+extension ConversionOptions {
+  /// How adapters are merged.
+  var merging: MergeOptions {
+    var merging = MergeOptions()
+    merging.rounding = rounding
+    merging.allowsZero = allowZero
+    merging.sourceAlignment = sourceAlignment
+    return merging
+  }
+}
+
+extension MergeRounding: ExpressibleByArgument {}
 
 enum FloatTypeArgument: String, ExpressibleByArgument, CaseIterable {
   case f32, f16, bf16
@@ -52,15 +78,22 @@ extension ConversionRequest.Form: ExpressibleByArgument {}
 
 extension ParsableCommand {
   /// Runs a conversion with progress and prints its report.
-  func run(_ request: ConversionRequest, with kernels: Kernels, json: Bool) throws {
+  ///
+  /// - Parameter verifies: whether the result is compared with the base and its adapters.
+  func run(
+    _ request: ConversionRequest, with kernels: Kernels, json: Bool, verifies: Bool = false
+  ) throws {
     let start = ContinuousClock.now
     request.model.warn()
     let conversion = try Conversion(request, with: kernels)
     try conversion.check()
     let bar = ProgressBar("Writing", total: conversion.byteCount, unit: .bytes)
     try bar.during { try conversion.run { bar.advance(by: $0) } }
-    let report = ConversionReport(
-      conversion, seconds: (ContinuousClock.now - start).seconds)
+    let seconds = (ContinuousClock.now - start).seconds
+    let verification = try verifies
+      ? MergeVerification(of: conversion, at: request.destination, with: kernels) : nil
+    let report = ConversionReport(conversion, verification, seconds: seconds)
     if json { writeJSON(report.json) } else { standardOutput.write(report.text) }
+    try verification?.check(request.destination)
   }
 }

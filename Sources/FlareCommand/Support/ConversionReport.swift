@@ -8,15 +8,17 @@ import Tensors
 /// What a conversion did, for people and for programs.
 struct ConversionReport {
   private let conversion: Conversion
+  private let verification: MergeVerification?
   private let seconds: Double
 
-  init(_ conversion: Conversion, seconds: Double) {
+  init(_ conversion: Conversion, _ verification: MergeVerification?, seconds: Double) {
     self.conversion = conversion
+    self.verification = verification
     self.seconds = seconds
   }
 
   var text: String {
-    let ledger = LedgerText(conversion.mergePlan.ledger).text
+    let ledger = LedgerText(conversion.mergePlan.ledger, conversion.measurements).text
     let types = TypeSummary(conversion.tensors.tensorInfos)
     let fields = [
       ("wrote", "\(conversion.request.destination)"),
@@ -24,54 +26,24 @@ struct ConversionReport {
       ("on disk", byteText(conversion.request.destination.treeByteCount)),
       ("time", durationText(seconds)),
     ]
-    return (ledger.isEmpty ? "" : ledger + "\n") + fieldsText(fields)
+    let tables = [ledger, RequantizationText(conversion.requantizations).text]
+      .filter { !$0.isEmpty }.map { $0 + "\n" }
+    return tables.joined() + fieldsText(fields) + (verification.map { "\n" + $0.text } ?? "")
   }
 
   var json: JSONValue {
-    [
+    var document: JSONObject = [
       "destination": .string(conversion.request.destination.string),
       "form": .string(conversion.request.form.rawValue),
       "bytes": .integer(conversion.request.destination.treeByteCount),
       "seconds": .number(seconds),
-      "ledger": .array(conversion.mergePlan.ledger.map(\.json)),
+      "rounding": .string(conversion.request.merging.rounding.rawValue),
+      "ledger": .array(conversion.ledgerJSON),
+      "requantized": .array(conversion.requantizations.map(\.json)),
       "types": TypeSummary(conversion.tensors.tensorInfos).json,
     ]
-  }
-}
-
-/// The ledger of a merge with equal lines of different layers drawn together.
-struct LedgerText {
-  let text: String
-
-  /// Lines that differ only in the number of their layer are one row.
-  private struct Row: Hashable {
-    let adapter: String
-    let projection: String
-    let disposition: MergePlan.Disposition
-    let reason: String
-  }
-
-  init(_ ledger: [MergePlan.Entry]) {
-    var counts: [Row: Int] = [:]
-    var order: [Row] = []
-    for entry in ledger {
-      let row = Row(
-        adapter: entry.adapter, projection: String(entry.module.split(separator: ".").last ?? ""),
-        disposition: entry.disposition, reason: entry.reason)
-      if counts[row] == nil { order.append(row) }
-      counts[row, default: 0] += 1
-    }
-    guard !order.isEmpty else {
-      text = ""
-      return
-    }
-    var table = TextTable(header: ["adapter", "module", "count", "what became of it", "why"])
-    for row in order {
-      table.add([
-        row.adapter, row.projection, "\(counts[row] ?? 0)", row.disposition.rawValue, row.reason,
-      ])
-    }
-    text = table.text
+    if let verification { document["verification"] = verification.json }
+    return .object(document)
   }
 }
 

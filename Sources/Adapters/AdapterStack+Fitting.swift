@@ -1,0 +1,150 @@
+public import Kernels
+public import Tensors
+
+extension AdapterStack {
+  /// The stack with all that depends on the base decided, after checking that it was made for it.
+  ///
+  /// - Parameters:
+  ///   - base: the model's tensors before any adapter.
+  ///   - isTied: whether its head is the embeddings.
+  /// - Throws: `AdapterError` when a module is not in the base, has another shape there, or the
+  ///   adapter targets modules of the base that it has no tensors for.
+  public func fitted(
+    to base: any TensorSource, isTied: Bool, with kernels: Kernels
+  ) throws -> AdapterStack {
+    var stack = self
+    for position in levels.indices {
+      try stack.levels[position].confirmBases(of: base, isTied: isTied, with: kernels)
+    }
+    stack.untiesHead = isTied && stack.levels.contains(where: \.partsHeadFromEmbeddings)
+    for level in stack.levels {
+      for replacement in level.replacements {
+        try Self.check(replacement, of: level.adapter, against: base, isTied: isTied)
+      }
+    }
+    let adapted = MergedTensors(base, stack.replacements(in: .target), with: kernels)
+    try stack.checkVocabulary(of: adapted, isTied: isTied)
+    for level in stack.levels {
+      for update in level.updates { try Self.check(update, of: level.adapter, against: adapted) }
+      try Self.checkCoverage(of: adapted, by: level.adapter)
+    }
+    return stack
+  }
+
+  private static func check(
+    _ update: LowRankUpdate, of adapter: Adapter, against base: some TensorSource
+  ) throws(AdapterError) {
+    guard let weight = base.info(named: update.module + ".weight") else {
+      throw AdapterError(
+        .baseMismatch, adapter.path,
+        "adapts '\(update.module)', which the base does not have. "
+          + "The adapter was made for another model")
+    }
+    let expected: Shape = [update.loraB.shape[0], update.loraA.shape[1]]
+    guard weight.shape == expected else {
+      throw AdapterError(
+        .baseMismatch, adapter.path,
+        "adapts '\(update.module)' as \(expected), the base weight is \(weight.shape). "
+          + "The adapter was made for another model")
+    }
+  }
+
+  private static func check(
+    _ replacement: TensorReplacement, of adapter: Adapter, against base: any TensorSource,
+    isTied: Bool
+  ) throws(AdapterError) {
+    let name = replacement.name
+    let isHead = name == ModuleNames.outputHeadWeight
+    let source = isHead && isTied ? ModuleNames.embeddingsWeight : name
+    guard let info = base.info(named: source) else {
+      throw AdapterError(
+        .baseMismatch, adapter.path,
+        "brings '\(name)', which the base does not have. The adapter was made for another model")
+    }
+    if let rows = replacement.rows {
+      guard info.shape.rank == 2, replacement.tensor.shape[1] == info.shape[1] else {
+        throw AdapterError(
+          .baseMismatch, adapter.path,
+          "brings rows of \(replacement.tensor.shape[1]) for '\(name)', which is \(info.shape)")
+      }
+      // A row behind the end may be one of a resized vocabulary that came along.
+      let rowCount =
+        adapter.replacements.first { $0.name == name && $0.rows == nil }?.tensor.shape[0]
+        ?? info.shape[0]
+      guard let row = rows.first(where: { !(0..<rowCount).contains($0) }) else { return }
+      throw AdapterError(
+        .baseMismatch, adapter.path, "brings row \(row) of '\(name)', which has \(rowCount) rows")
+    }
+    let shape = replacement.tensor.shape
+    let mayGrow = isHead || name == ModuleNames.embeddingsWeight
+    guard
+      shape == info.shape || mayGrow && shape.rank == 2 && shape[1] == info.shape[1] && shape[0] > 0
+    else {
+      throw AdapterError(
+        .baseMismatch, adapter.path,
+        "brings '\(name)' as \(shape), the base has \(info.shape). "
+          + "The adapter was made for another model")
+    }
+  }
+
+  /// Checks that embeddings and head are for the same tokens.
+  private func checkVocabulary(
+    of adapted: any TensorSource, isTied: Bool
+  ) throws(AdapterError) {
+    func rowCount(_ name: String) -> Int? { adapted.info(named: name)?.shape.extents.first }
+    guard !isTied || untiesHead,
+      let embeddings = rowCount(ModuleNames.embeddingsWeight),
+      let head = rowCount(ModuleNames.outputHeadWeight), embeddings != head,
+      let adapter = levels.last(where: { !$0.replacements.isEmpty })?.adapter
+    else { return }
+    throw AdapterError(
+      .baseMismatch, adapter.path,
+      "leaves embeddings for \(embeddings) tokens and a head for \(head): the vocabulary was "
+        + "resized, and only one of the two was saved. Save both with 'modules_to_save'")
+  }
+
+  private static func checkCoverage(
+    of base: some TensorSource, by adapter: Adapter
+  ) throws(AdapterError) {
+    guard let configuration = adapter.configuration else { return }
+    let covered = Set(adapter.updates.map(\.module))
+    for info in base.tensorInfos
+    where info.shape.rank == 2 && info.name.hasSuffix(".weight") {
+      let module = String(info.name.dropLast(".weight".count))
+      guard covered.contains(module) || !configuration.targets(module) else {
+        throw AdapterError(
+          .baseMismatch, adapter.path,
+          "has no tensors for '\(module)', which its target_modules name. "
+            + "The adapter was made for another model, or its file is incomplete")
+      }
+    }
+  }
+}
+
+extension AdapterStack.Level {
+  /// Sets aside the base weights that came along and are the base's own.
+  fileprivate mutating func confirmBases(
+    of base: any TensorSource, isTied: Bool, with kernels: Kernels
+  ) throws {
+    for replacement in replacements where replacement.origin == .savedBase {
+      let name =
+        isTied && replacement.name == ModuleNames.outputHeadWeight
+        ? ModuleNames.embeddingsWeight : replacement.name
+      guard let info = base.info(named: name), info.elementType.isComputable,
+        kernels.areEqual(replacement.tensor, try base.tensor(named: name))
+      else { continue }
+      confirmedBases.append(replacement)
+    }
+    let confirmed = Set(confirmedBases.map(\.name))
+    replacements.removeAll { $0.origin == .savedBase && confirmed.contains($0.name) }
+  }
+
+  /// Whether the level does something to embeddings or head that it does not do to the other.
+  fileprivate var partsHeadFromEmbeddings: Bool {
+    let names = [ModuleNames.embeddings, ModuleNames.outputHead]
+    return updates.contains { names.contains($0.module) && !$0.isInWeights }
+      || replacements.contains {
+        names.contains($0.module) && !($0.isSharedWithTiedHead && $0.module == ModuleNames.embeddings)
+      }
+  }
+}

@@ -1,0 +1,15 @@
+import Tensors
+
+/// How often a merged weight is rounded to its type.
+public enum MergeRounding: String, Sendable, Hashable, CaseIterable {
+  /// Once, after all adapters.
+  case once
+  /// As PEFT's safe merge does: each adapter's delta is rounded to the type of the weight, and their
+  /// sum again.
+  case peft
+
+  /// The type of the numbers between two steps on the way to `type`.
+  func intermediateType(of type: ElementType) -> ElementType? {
+    self == .peft && type != .float32 ? type : nil
+  }
+}

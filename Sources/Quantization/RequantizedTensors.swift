@@ -1,0 +1,121 @@
+public import Kernels
+public import Tensors
+
+/// How much of a change to a quantized tensor is left when the sum is quantized again.
+public struct Requantization: Sendable, Hashable {
+  /// The tensor of the checkpoint.
+  public let name: String
+  public let oldType: ElementType
+  /// The old type, or a finer one where that would have erased the change.
+  public let newType: ElementType
+  /// The share of the change `Δ` that the new weights have: `⟨W' − W, Δ⟩ / ⟨Δ, Δ⟩`, 1 for all.
+  public let survival: Double
+}
+
+/// A changed view of a quantized base whose changed tensors are quantized again, each to its own
+/// type, or to a finer one where too little of the change would survive.
+///
+/// A tensor that nothing changes is the base's, byte for byte.
+public struct RequantizedTensors: TensorSource {
+  /// A change is erased when less than this share of it survives.
+  public static let smallestSurvival = 0.5
+
+  /// What becomes of each changed tensor.
+  public let requantizations: [Requantization]
+  private let changed: any TensorSource
+  private let types: [String: ElementType]
+  private let kernels: Kernels
+
+  /// Tries the types, which computes every changed tensor once.
+  ///
+  /// - Parameters:
+  ///   - changed: the base after the change, float32 where it differs from a quantized tensor.
+  ///   - base: the quantized base.
+  /// - Throws: `TensorSourceError` from a source, or when a tensor cannot be quantized.
+  public init(
+    _ changed: any TensorSource, from base: any TensorSource, with kernels: Kernels
+  ) throws(TensorSourceError) {
+    self.changed = changed
+    self.kernels = kernels
+    var requantizations: [Requantization] = []
+    for info in base.tensorInfos where info.elementType.isGrouped {
+      guard let new = changed.info(named: info.name), new.elementType != info.elementType else {
+        continue
+      }
+      let old = try base.tensor(named: info.name)
+      let tensor = try changed.tensor(named: info.name)
+      requantizations.append(try Self.requantization(of: tensor, from: old, info.name, kernels))
+    }
+    self.requantizations = requantizations
+    types = Dictionary(uniqueKeysWithValues: requantizations.map { ($0.name, $0.newType) })
+  }
+
+  private static func requantization(
+    of tensor: Tensor, from old: Tensor, _ name: String, _ kernels: Kernels
+  ) throws(TensorSourceError) -> Requantization {
+    // A tensor of another shape has no change to lose.
+    let isComparable = tensor.shape == old.shape
+    for type in types(from: old.elementType) {
+      let result = try converted(tensor, to: type, name, kernels)
+      let survival = isComparable ? kernels.survival(of: tensor, from: old, in: result) : 1
+      if survival >= smallestSurvival || !type.isGrouped {
+        return Requantization(
+          name: name, oldType: old.elementType, newType: type, survival: survival)
+      }
+    }
+    preconditionFailure("The last type is a float")
+  }
+
+  /// The types that are tried, from a tensor's own to one that loses next to nothing.
+  private static func types(from type: ElementType) -> [ElementType] {
+    let all: [ElementType] = [.groupedInt4, .groupedInt8, .float16]
+    return Array(all.drop { $0 != type })
+  }
+
+  private static func converted(
+    _ tensor: Tensor, to type: ElementType, _ name: String, _ kernels: Kernels
+  ) throws(TensorSourceError) -> Tensor {
+    guard type.isGrouped else {
+      return kernels.tensor(kernels.floats(of: tensor), shape: tensor.shape, as: type)
+    }
+    do {
+      return try quantize(tensor, as: type, with: kernels)
+    } catch {
+      throw TensorSourceError("'\(name)': \(error)")
+    }
+  }
+
+  public var tensorInfos: [TensorInfo] { changed.tensorInfos.map(requantized) }
+
+  public func info(named name: String) -> TensorInfo? {
+    changed.info(named: name).map(requantized)
+  }
+
+  public func tensor(named name: String) throws(TensorSourceError) -> Tensor {
+    let tensor = try changed.tensor(named: name)
+    guard let type = types[name] else { return tensor }
+    return try Self.converted(tensor, to: type, name, kernels)
+  }
+
+  private func requantized(_ info: TensorInfo) -> TensorInfo {
+    guard let type = types[info.name] else { return info }
+    return TensorInfo(name: info.name, shape: info.shape, elementType: type)
+  }
+}
+
+extension Kernels {
+  /// `⟨result − old, new − old⟩ / ⟨new − old, new − old⟩`.
+  fileprivate func survival(of new: Tensor, from old: Tensor, in result: Tensor) -> Double {
+    let new = floats(of: new), old = floats(of: old), result = floats(of: result)
+    var (product, square) = (0.0, 0.0)
+    for row in 0..<old.rowCount {
+      let wanted = new[row], before = old[row], after = result[row]
+      for i in before.indices {
+        let change = Double(wanted[i] - before[i])
+        product += change * Double(after[i] - before[i])
+        square += change * change
+      }
+    }
+    return square == 0 ? 1 : product / square
+  }
+}
