@@ -15,6 +15,7 @@ extension AdapterStack {
     var stack = self
     for position in levels.indices {
       try stack.levels[position].confirmBases(of: base, isTied: isTied, with: kernels)
+      if isTied { try stack.levels[position].joinTied(with: kernels) }
     }
     stack.untiesHead = isTied && stack.levels.contains(where: \.partsHeadFromEmbeddings)
     for level in stack.levels {
@@ -139,12 +140,50 @@ extension AdapterStack.Level {
     replacements.removeAll { $0.origin == .savedBase && confirmed.contains($0.name) }
   }
 
+  /// Draws together what the level does to embeddings and head alike, which are one tensor.
+  fileprivate mutating func joinTied(with kernels: Kernels) throws {
+    let shared = replacements.filter {
+      $0.name == ModuleNames.embeddingsWeight && sharesWithTiedHead($0)
+    }
+    let twins = replacements.filter { head in
+      head.name == ModuleNames.outputHeadWeight
+        && shared.contains { $0.rows == head.rows && kernels.areEqual($0.tensor, head.tensor) }
+    }
+    confirmedBases += twins
+    replacements.removeAll { head in
+      head.name == ModuleNames.outputHeadWeight && twins.contains { $0.rows == head.rows }
+    }
+    guard adapter.keepsWeightTying, let embedding = updates.first(where: \.isEmbedding) else {
+      return
+    }
+    sharesEmbeddingUpdates = true
+    guard let head = updates.first(where: { $0.module == ModuleNames.outputHead }) else { return }
+    guard kernels.areEqual(head.loraA, embedding.loraA),
+      kernels.areEqual(head.loraB, embedding.loraB), head.scaling == embedding.scaling
+    else {
+      throw AdapterError(
+        .tensors, adapter.path,
+        "'ensure_weight_tying' is true, but its updates of embeddings and head differ")
+    }
+    joinedUpdates.append(head)
+    updates.removeAll { $0.module == ModuleNames.outputHead }
+  }
+
   /// Whether the level does something to embeddings or head that it does not do to the other.
   fileprivate var partsHeadFromEmbeddings: Bool {
-    let names = [ModuleNames.embeddings, ModuleNames.outputHead]
-    return updates.contains { names.contains($0.module) && !$0.isInWeights }
+    updates.contains {
+      $0.module == ModuleNames.outputHead || $0.isEmbedding && !sharesEmbeddingUpdates
+    }
       || replacements.contains {
-        names.contains($0.module) && !($0.isSharedWithTiedHead && $0.module == ModuleNames.embeddings)
+        $0.module == ModuleNames.outputHead
+          || $0.module == ModuleNames.embeddings && !sharesWithTiedHead($0)
       }
+  }
+}
+
+extension AdapterStack.Level {
+  /// Whether a head that is tied to the embeddings changes with them.
+  func sharesWithTiedHead(_ replacement: TensorReplacement) -> Bool {
+    replacement.isSharedWithTiedHead || adapter.keepsWeightTying
   }
 }

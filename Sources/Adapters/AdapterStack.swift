@@ -18,12 +18,16 @@ public struct AdapterStack: Sendable {
   /// One adapter with what it does, its weight in the scalings.
   struct Level: Sendable {
     let adapter: Adapter
-    let updates: [LowRankUpdate]
+    var updates: [LowRankUpdate]
     var replacements: [TensorReplacement]
     /// Base weights that came along with the adapter and turned out to be the base's own.
     var confirmedBases: [TensorReplacement] = []
     /// Whether it belongs to the base of a FLARE adapter.
     let actsOnSource: Bool
+    /// Updates of a tied head that are those of the embeddings over again.
+    var joinedUpdates: [LowRankUpdate] = []
+    /// Whether its updates of the embeddings are those of the tied head as well.
+    var sharesEmbeddingUpdates = false
   }
 
   var levels: [Level]
@@ -160,13 +164,17 @@ extension AdapterStack {
   func append(_ replacement: TensorReplacement, of level: Level, to edits: inout TensorEdits) {
     edits.append(replacement)
     guard untiesHead, replacement.name == ModuleNames.embeddingsWeight,
-      replacement.isSharedWithTiedHead || level.adapter.keepsWeightTying
+      level.sharesWithTiedHead(replacement)
     else { return }
     edits.append(replacement.moved(to: ModuleNames.outputHeadWeight))
   }
 
+  /// Adds an update, to the head too when the adapter kept it one with the embeddings.
   func append(_ update: LowRankUpdate, of level: Level, to edits: inout TensorEdits) {
     edits.append(update)
+    if level.sharesEmbeddingUpdates, update.isEmbedding {
+      edits.append(update.moved(to: ModuleNames.outputHead))
+    }
   }
 }
 

@@ -47,6 +47,16 @@ public struct LowRankUpdate: Sendable {
     self.actsOnSource = actsOnSource
   }
 
+  /// The same update of another module.
+  func moved(to module: String) -> LowRankUpdate {
+    var moved = LowRankUpdate(
+      module: module, loraA: loraA, loraB: loraB, outputBias: outputBias, magnitude: magnitude,
+      crossAttention: crossAttention, scaling: scaling, fusion: fusion, isInWeights: isInWeights,
+      actsOnSource: actsOnSource)
+    moved.level = level
+    return moved
+  }
+
   public var rank: Int { loraA.shape[0] }
 
   /// Whether `B · A` is zero, as in a module that was never trained.

@@ -36,9 +36,9 @@ public struct TensorReplacement: Sendable {
 
   /// Whether a head that is tied to the embeddings changes with them.
   ///
-  /// PEFT wraps a tied head around the same trained rows, and ties the head to the embeddings as
-  /// they are saved beside a LoRA; a module of `modules_to_save` is a copy that the head knows
-  /// nothing of.
+  /// PEFT wraps a tied head around the same trained rows, and ties the head to the embeddings that
+  /// are saved beside a LoRA; a module of `modules_to_save` is a copy that the head knows nothing
+  /// of, unless `ensure_weight_tying` says otherwise.
   var isSharedWithTiedHead: Bool { origin == .trainedTokens || origin == .savedBase }
 
   /// The same numbers for another tensor.

@@ -38,6 +38,7 @@ extension LanguageModel {
   ) throws -> [Int] {
     let count = min(options.maximumTokenCount, try room(after: prompt, "prompt"))
     guard count > 0 else { return [] }
+    if case .tokens(let tokens)? = source?.content { _ = try room(after: tokens, "source") }
     var session = try Session(
       self, capacity: prompt.count + count, promptCount: prompt.count, source: source)
     var sampler = Sampler(options.sampling)

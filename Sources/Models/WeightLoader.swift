@@ -123,7 +123,12 @@ struct WeightLoader {
             + "but 'tie_word_embeddings' is true. Set it to false, or remove the tensor")
       }
     }
-    return Linear(name: module, weight: embeddings, bias: nil, updates: [], lengthFactors: [])
+    // Updates that an adapter shares between the two.
+    usedUpdates.insert(module)
+    let updates = updates[module] ?? []
+    return Linear(
+      name: module, weight: embeddings, bias: nil, updates: updates,
+      lengthFactors: lengthFactors(of: updates, on: embeddings))
   }
 
   /// - Throws: `ModelError` naming a tensor of the source, or a module of an adapter, that the

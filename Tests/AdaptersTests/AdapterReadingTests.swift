@@ -45,12 +45,21 @@ struct AdapterReadingTests {
   }
 
   static let refused: [(String, JSONValue, String)] = [
-    ("use_dora", true, "'use_dora' is true and is not supported"),
+    ("use_dora", true, "'use_dora' is true, but '\(AdapterFiles.module)' has no tensor for it"),
+    ("lora_bias", true, "'lora_bias' is true, but '\(AdapterFiles.module)' has no tensor for it"),
+    ("alora_invocation_tokens", [7], "makes this an activated LoRA"),
+    ("layer_replication", [[0, 1]], "'layer_replication' is [[0,1]] and is not supported"),
     ("peft_type", "IA3", "'peft_type' is \"IA3\", expected \"LORA\""),
-    ("modules_to_save", ["lm_head"], "'modules_to_save' is [\"lm_head\"] and is not supported"),
-    ("bias", "all", "'bias' is \"all\" and is not supported"),
+    ("modules_to_save", ["lm_head"], "has no tensor of 'lm_head', which 'modules_to_save' names"),
+    ("bias", "some", "'bias' is \"some\", expected none, all or lora_only"),
     ("init_lora_weights", "pissa_niter_4", "may change the base weights"),
-    ("trainable_token_indices", [1], "'trainable_token_indices' is [1] and is not supported"),
+    ("init_lora_weights", "olora", "may change the base weights"),
+    ("init_lora_weights", "corda", "may change the base weights"),
+    ("init_lora_weights", "loftq", "may change the base weights"),
+    (
+      "trainable_token_indices", [1],
+      "has no tensor of 'embed_tokens', which 'trainable_token_indices' names"
+    ),
     ("something_new", 3, "'something_new' is 3 and is not supported"),
     ("r", 4, "has rank 2, adapter_config.json says 4"),
     ("r", "two", "'r' is \"two\", expected an integer"),
@@ -69,7 +78,17 @@ struct AdapterReadingTests {
     ("target_modules", "((.|.){1,60})X", "which could take forever to match"),
     ("fuse_config", ["fusion_fn": "add", "scale": 2], "'fuse_config' has 'scale' 2"),
     ("rank_pattern", ["(": 2], "\"(\", which is no regular expression"),
-    ("fuse_config", ["fusion_fn": "matmul"], "'fusion_fn' is \"matmul\""),
+    ("fuse_config", ["fusion_fn": "max"], "'fusion_fn' is \"max\", which this version cannot run"),
+    ("fuse_config", ["fusion_fn": "add", "source_alignment": "left"], "\"left\", which is unknown"),
+    (
+      "fuse_config", ["fusion_fn": "cross-attention"],
+      "'cross_attention_config' is missing, expected an object"
+    ),
+    (
+      "fuse_config",
+      ["fusion_fn": "cross-attention", "cross_attention_config": ["num_attention_heads": 2]],
+      "has no 'fuse_cross_attention.query.weight'"
+    ),
   ]
 
   @Test(arguments: refused)
@@ -105,10 +124,45 @@ struct AdapterReadingTests {
     ("has lora_A but no lora_B", [a]),
     ("has lora_B but no lora_A", [b]),
     ("holds no tensors", []),
-    ("is neither lora_A nor lora_B", [a, b, ("base_model.model.lm_head.weight", b.1)]),
     (
-      "is neither lora_A nor lora_B",
+      "holds 'base_model.model.model.norm.weight', which is no part of a low-rank pair",
+      [a, b, ("base_model.model.model.norm.weight", Tensor([1], shape: [1]))]
+    ),
+    (
+      "lora_magnitude_vector', but 'use_dora' is not true",
       [a, b, ("\(AdapterFiles.prefix).lora_magnitude_vector", Tensor([1], shape: [1]))]
+    ),
+    (
+      "lora_B.bias', but 'lora_bias' is not true",
+      [a, b, ("\(AdapterFiles.prefix).lora_B.bias", Tensor([1], shape: [1]))]
+    ),
+    (
+      "base_layer.bias', but 'bias' is none",
+      [a, b, ("\(AdapterFiles.prefix).base_layer.bias", Tensor([1], shape: [1]))]
+    ),
+    (
+      "this is a dump of a whole model",
+      [a, b, ("\(AdapterFiles.prefix).base_layer.weight", b.1)]
+    ),
+    (
+      "but 'trainable_token_indices' does not name its module",
+      [
+        a, b,
+        (
+          "base_model.model.model.embed_tokens.token_adapter.trainable_tokens_delta",
+          Tensor([1], shape: [1, 1])
+        ),
+      ]
+    ),
+    ("is of no kind that this version knows", [a, b, ("base_model.model.scales", b.1)]),
+    (
+      "but 'fusion_fn' is not \"cross-attention\"",
+      [a, b, ("\(AdapterFiles.prefix).fuse_cross_attention.query.weight", b.1)]
+    ),
+    ("has 'proj.weight' alone", [a, b, ("proj.weight", b.1)]),
+    (
+      "projects a source, but has no 'fuse_config'",
+      [a, b, ("proj.weight", b.1), ("proj.bias", Tensor([1, 2, 3, 4, 5, 6], shape: [6]))]
     ),
     (
       "lora_A of '\(AdapterFiles.module)' is [2, 4] and lora_B is [4, 3]",
@@ -124,7 +178,7 @@ struct AdapterReadingTests {
       ]
     ),
     (
-      "has type I32",
+      "is I32 [6, 2], expected F32, F16 or BF16",
       [a, (b.0, Tensor(shape: [6, 2], elementType: .int32) { _ in })]
     ),
   ]

@@ -31,7 +31,7 @@ struct ResidueTests {
     arguments: [
       ("k", ["scaling": 2, "fusion": "add", "in_weights": true], "only q_proj and v_proj"),
       ("q", ["scaling": 2, "fusion": "add_relu", "in_weights": true], "cannot be in the weights"),
-      ("q", ["scaling": 2, "fusion": "mul", "in_weights": false], "\"mul\", which is unknown"),
+      ("q", ["scaling": 2, "fusion": "max", "in_weights": false], "\"max\", which is unknown"),
       ("q", ["scaling": 1e300, "fusion": nil, "in_weights": true], "'scaling' is inf"),
       ("q", ["scaling": 0, "fusion": nil, "in_weights": true], "'scaling' is 0.0"),
       ("q", ["scaling": 2, "fusion": nil], "'in_weights' is missing"),
@@ -45,6 +45,6 @@ struct ResidueTests {
 
   @Test func `a residue of another version is refused`() {
     let entry: JSONValue = ["scaling": 2, "fusion": nil, "in_weights": true]
-    #expect(throws: AdapterError.self) { try read("q", entry, version: 2) }
+    #expect(throws: AdapterError.self) { try read("q", entry, version: 3) }
   }
 }

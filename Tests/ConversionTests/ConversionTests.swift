@@ -188,7 +188,7 @@ struct ConversionTests {
     }
   }
 
-  @Test func `an adapter does not merge into quantized weights`() throws {
+  @Test func `an adapter does not merge into quantized weights unless asked to`() throws {
     try withTemporaryDirectory { directory in
       let bundle = directory.appending("bundle")
       try run(request(to: bundle, form: .bundle, quantization: .int8))
@@ -196,7 +196,8 @@ struct ConversionTests {
       let merge = ConversionRequest(
         model: try ModelFiles(bundle), adapters: [AdapterStack.Member(lora)],
         destination: directory.appending("merged"), form: .bundle)
-      #expect(throws: TensorSourceError.self) { try run(merge) }
+      let error = #expect(throws: ConversionError.self) { try run(merge) }
+      #expect(error?.description.contains("pass --into-quantized") == true)
       #expect(try directory.entryNames == ["bundle"])
     }
   }

@@ -15,7 +15,8 @@ extension LowRankUpdate {
       return
     }
     let before = weight.copy()
-    if let rounding {
+    // PEFT rounds a delta first unless DoRA stretches the sum.
+    if let rounding, magnitude == nil {
       var delta = FloatMatrix(rowCapacity: weight.rowCount, columnCount: weight.columnCount)
       kernels.addProduct(loraB, loraA, scale: scaling, to: &delta)
       kernels.round(&delta, to: rounding)

@@ -10,8 +10,8 @@ extension MergePlan {
     case mergedBefore = "merged before"
     /// A tensor of the base gave way to one of the adapter.
     case replaced
-    /// A base weight that came with the adapter is the base's own.
-    case confirmed = "the base's own"
+    /// It says again what the base, or the embeddings that a head is tied to, say already.
+    case confirmed = "said already"
   }
 
   /// One line of the ledger: a module of an adapter, what became of it and why.
@@ -48,6 +48,7 @@ extension MergePlan.Entry {
     var reason = replacement.origin.rawValue
     if let rows = replacement.rows { reason += ", \(rows.count) rows" }
     if disposition == .keptAtRunTime { reason += "; the source is read without it" }
+    if disposition == .confirmed { reason += ", which the base has" }
     self.init(
       adapter: level.adapter.name, module: replacement.name, disposition: disposition,
       reason: reason, tensorCount: 1, isZero: false, level: replacement.level)
@@ -75,6 +76,7 @@ extension LowRankUpdate {
   /// Why the update came to its disposition.
   fileprivate func reason(for disposition: MergePlan.Disposition, readsSource: Bool) -> String {
     if disposition == .mergedBefore { return "an earlier merge" }
+    if disposition == .confirmed { return "the head is tied to the embeddings" }
     guard let fusion else {
       if disposition == .keptAtRunTime { return "acts behind a module that is kept" }
       return magnitude == nil ? "plain LoRA" : "DoRA"

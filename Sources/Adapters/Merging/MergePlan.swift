@@ -40,6 +40,7 @@ public struct MergePlan: Sendable {
       let isOffForSource = needsSourcePass && !level.actsOnSource
       var mergedModules: [String] = []
       ledger += level.confirmedBases.map { Entry($0, of: level, .confirmed) }
+      ledger += level.joinedUpdates.map { Entry($0, of: level, .confirmed, readsSource: false) }
 
       var keptReplacements: [TensorReplacement] = []
       for replacement in level.replacements {

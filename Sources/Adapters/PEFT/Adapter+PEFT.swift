@@ -36,6 +36,7 @@ extension Adapter {
         .tensors, directory,
         "every update is zero: the adapter would change nothing. Is it trained?")
     }
+    try tensors.checkAllUsed(updates, replacements)
     self.init(
       path: directory, form: .peft, fusion: fusion?.function, updates: updates,
       replacements: replacements, sourceProjection: tensors.projection,

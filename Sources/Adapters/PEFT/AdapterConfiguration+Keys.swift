@@ -24,7 +24,7 @@ extension AdapterConfiguration {
 
   /// Initialisations that leave the base as it was; the others change it, and merging into the
   /// original base would be wrong.
-  private static let harmlessInitializations: Set<String> = ["gaussian", "eva", "orthogonal"]
+  private static let harmlessInitializations: Set<String> = ["gaussian", "eva", "orthogonal", "mica"]
 
   static func refuseUnsupported(
     in fields: JSONFields, of directory: FilePath
@@ -70,7 +70,7 @@ extension AdapterConfiguration {
   ) throws -> ModuleSelector? {
     switch fields[key] {
     case nil, .null: nil
-    case "all-linear": .allLinear
+    case .string(let source) where source.lowercased() == "all-linear": .allLinear
     case .string(let source): .expression(try modulePattern(source, key, directory))
     default: .suffixes(try fields.required(key))
     }

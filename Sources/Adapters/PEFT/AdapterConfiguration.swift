@@ -98,16 +98,25 @@ struct AdapterConfiguration: Sendable {
     return scaling
   }
 
-  /// Whether `module` was trained whole: it is an entry of `modules_to_save`, or ends in one.
+  /// Whether `module` was trained whole: its name ends in an entry of `modules_to_save`, with or
+  /// without a dot between, as PEFT has it.
   func saves(_ module: String) -> Bool {
     modulesToSave.contains { module.hasSuffix($0) }
   }
 
   /// Whether the adapter was made for `module`, so that its tensors must be there.
   func targets(_ module: String) -> Bool {
-    guard targets.selects(module), exclusions?.selects(module) != true else { return false }
-    guard let layers else { return true }
+    guard targets.selects(module), exclusions?.selects(module) != true,
+      !modulesToSave.contains(where: { ".\(module).".contains(".\($0).") })
+    else { return false }
+    // A target that names a module in full is none of a layer.
+    guard let layers, !targets.names(module) else { return true }
     return layerIndex(of: module).map(layers.contains) ?? false
+  }
+
+  /// The tokens whose rows of `module` were trained; nil for none.
+  func trainedTokens(of module: String) -> [Int]? {
+    trainedTokens.first { module.hasSuffix($0.module) }?.tokens
   }
 }
 

@@ -16,6 +16,11 @@ package struct AdapterTensorName: Hashable {
     case base(String)
     /// `weight` or `bias` of a module that was trained whole.
     case saved(String)
+    /// The same under the name that it has in memory; on disk beside the other when the vocabulary
+    /// was resized.
+    case savedCopy(String)
+    /// The tensor of such a module before its training, which says nothing.
+    case original(String)
     /// New rows of an embedding.
     case trainedTokens
   }
@@ -67,7 +72,10 @@ package struct AdapterTensorName: Hashable {
     Marker(text: ".fuse_cross_attention.") { AdapterTensorName($0, .crossAttention(String($1))) },
     Marker(text: ".token_adapter.trainable_tokens_delta") { suffixed($0, $1, .trainedTokens) },
     Marker(text: ".modules_to_save.") {
-      named($0, $1, ["weight": .saved("weight"), "bias": .saved("bias")])
+      named($0, $1, ["weight": .savedCopy("weight"), "bias": .savedCopy("bias")])
+    },
+    Marker(text: ".original_module.") {
+      named($0, $1, ["weight": .original("weight"), "bias": .original("bias")])
     },
     Marker(text: ".token_adapter.base_layer.") { named($0, $1, ["weight": .base("weight")]) },
     Marker(text: ".base_layer.") {
@@ -113,6 +121,8 @@ package struct AdapterTensorName: Hashable {
       case .crossAttention(let part): "fuse_cross_attention.\(part)"
       case .base(let part): "base_layer.\(part)"
       case .saved(let part): part
+      case .savedCopy(let part): "modules_to_save.\(part)"
+      case .original(let part): "original_module.\(part)"
       case .trainedTokens: "token_adapter.trainable_tokens_delta"
       }
     return "\(prefix)\(module).\(suffix)"

@@ -15,7 +15,7 @@ extension AdapterTensors {
         if let info = tensors[.base(part)] {
           replacements.append(try base(part, of: module, info, configuration))
         }
-        if let info = tensors[.saved(part)] {
+        if let info = try savedInfo(part, of: module, tensors) {
           replacements.append(try saved(part, of: module, info, configuration))
         }
       }
@@ -71,11 +71,27 @@ extension AdapterTensors {
       "holds '\(info.name)', which is no part of a low-rank pair and not in 'modules_to_save'")
   }
 
+  /// The tensor of a module that was trained whole; PEFT may write it twice.
+  private func savedInfo(
+    _ part: String, of module: String, _ tensors: [Kind: TensorInfo]
+  ) throws -> TensorInfo? {
+    guard let saved = tensors[.saved(part)] else { return tensors[.savedCopy(part)] }
+    if let copy = tensors[.savedCopy(part)] {
+      guard try tensor(copy).hasSameBytes(as: tensor(saved)) else {
+        throw refuse("'\(saved.name)' and '\(copy.name)' differ, and both are '\(module)'")
+      }
+    }
+    return saved
+  }
+
   private func trainedTokens(
     of module: String, _ info: TensorInfo, _ configuration: AdapterConfiguration
   ) throws -> TensorReplacement {
+    // A list without a name is of the embeddings, and of a head that is tied to them.
+    let isHead = module == ModuleNames.outputHead
     guard
-      let tokens = configuration.trainedTokens.first(where: { module.hasSuffix($0.module) })?.tokens
+      let tokens = configuration.trainedTokens(of: module)
+        ?? (isHead ? configuration.trainedTokens(of: ModuleNames.embeddings) : nil)
     else {
       throw refuse("holds '\(info.name)', but 'trainable_token_indices' does not name its module")
     }
@@ -94,17 +110,47 @@ extension AdapterTensors {
     for name in configuration.modulesToSave {
       guard
         modules.contains(where: { module, tensors in
-          module.hasSuffix(name) && (tensors[.saved("weight")] ?? tensors[.saved("bias")]) != nil
+          module.hasSuffix(name)
+            && tensors.keys.contains {
+              switch $0 { case .saved, .savedCopy: true default: false }
+            }
         })
       else {
         throw refuse("has no tensor of '\(name)', which 'modules_to_save' names")
       }
     }
     for (name, _) in configuration.trainedTokens {
-      guard
-        modules.contains(where: { $0.key.hasSuffix(name) && $0.value[.trainedTokens] != nil })
-      else {
+      // The rows of a tied head are those of the embeddings, and are not written again.
+      let isFound = modules.contains {
+        $0.value[.trainedTokens] != nil
+          && ($0.key.hasSuffix(name) || ModuleNames.outputHead.hasSuffix(name))
+      }
+      guard isFound else {
         throw refuse("has no tensor of '\(name)', which 'trainable_token_indices' names")
+      }
+    }
+  }
+
+  /// Checks that every tensor of the file went into an update or a replacement.
+  func checkAllUsed(
+    _ updates: [LowRankUpdate], _ replacements: [TensorReplacement]
+  ) throws(AdapterError) {
+    for (module, tensors) in modules {
+      // Copies that say nothing new are used by not being used.
+      let meaningful = tensors.keys.filter {
+        switch $0 {
+        case .original: false
+        case .savedCopy(let part): tensors[.saved(part)] == nil
+        default: true
+        }
+      }
+      let used =
+        (updates.first { $0.module == module }?.tensors.count ?? 0)
+        + replacements.count { $0.module == module }
+      guard used == meaningful.count else {
+        let names = tensors.values.map { "'\($0.name)'" }.sorted().joined(separator: ", ")
+        throw refuse(
+          "\(used) of \(meaningful.count) tensors of '\(module)' are understood together: \(names)")
       }
     }
   }

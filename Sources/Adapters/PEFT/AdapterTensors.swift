@@ -37,7 +37,7 @@ struct AdapterTensors {
       }
       switch name.kind {
       // Saved modules have no name on disk, and are dumped with one.
-      case .saved, .base, .crossAttention: break
+      case .saved, .savedCopy, .original, .base, .crossAttention: break
       default: adapterNames.insert(name.adapterName ?? "")
       }
       guard modules[name.module, default: [:]].updateValue(info, forKey: name.kind) == nil else {

@@ -17,6 +17,11 @@ enum ModuleSelector: Sendable {
     case .allLinear: module.hasSuffix("_proj")
     }
   }
+
+  /// Whether an entry of the list is the module's whole name.
+  func names(_ module: String) -> Bool {
+    if case .suffixes(let suffixes) = self { suffixes.contains(module) } else { false }
+  }
 }
 
 /// A pattern that could take longer to match than anyone waits.

@@ -25,7 +25,7 @@ struct ConversionOptions: ParsableArguments {
   var sourceAlignment: SourceAlignment?
 
   @Option(
-    help: "Round a merged weight once, or twice as PEFT's safe merge does: once or peft.")
+    help: "Round a merged weight once (as PEFT does), or twice (as its safe merge does).")
   var rounding: MergeRounding = .once
 
   @Flag(help: "Let a module pass whose delta is zero.")

@@ -20,10 +20,6 @@ extension LanguageModel {
             + "encoder. Give them as a file of states")
       }
       try check(tokens, "source", vocabularySize: sourceTransformer.configuration.vocabularySize)
-      let limit = configuration.maximumPositionCount
-      guard tokens.count <= limit else {
-        throw refuse("the source has \(tokens.count) tokens and the model \(limit) positions")
-      }
       return
     case .states(let states):
       guard let projection = adapters.sourceProjection else {

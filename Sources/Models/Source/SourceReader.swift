@@ -25,7 +25,9 @@ struct SourceReader: ~Copyable {
     let configuration = model.sourceTransformer.configuration
     var state = DecodingState(
       configuration,
-      capacity: min(tokens.count + extraCount, configuration.maximumPositionCount), pass: .source)
+      capacity: max(
+        tokens.count, min(tokens.count + extraCount, configuration.maximumPositionCount)),
+      pass: .source)
     for chunk in tokens.chunks(of: DecodingState.chunkSize) {
       model.sourceTransformer.advance(&state, over: chunk, model.kernels, recordingInto: states)
     }
