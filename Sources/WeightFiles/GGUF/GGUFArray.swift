@@ -4,7 +4,9 @@
 /// they take in the file; here an element costs its bytes, and a string 4 more for where it ends.
 /// Values are made when they are asked for.
 public struct GGUFArray: Sendable, Hashable, RandomAccessCollection {
-  /// What every element is: a scalar or a string. GGUF has no arrays of arrays that any reader takes.
+  /// What every element is: a scalar or a string.
+  ///
+  /// The format has arrays of arrays too, which no reader takes and no writer makes.
   public let elementType: GGUFValueType
   /// Scalars little-endian, or the UTF-8 of the strings, one after the other.
   private let bytes: [UInt8]

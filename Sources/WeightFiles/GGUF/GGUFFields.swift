@@ -35,7 +35,7 @@ public struct GGUFFields: Sendable {
 }
 
 /// A Swift type that one metadata value can become, without a change of its number.
-public protocol GGUFReadable {
+public protocol GGUFReadable: Sendable {
   /// What a message calls the type, with its article.
   static var ggufTypeName: String { get }
   init?(gguf: GGUFValue)

@@ -40,7 +40,7 @@ struct GGUFHeader {
   }
 
   private static func version(_ cursor: inout GGUFCursor) throws(WeightFileError) -> UInt32 {
-    let range = try cursor.take(4, "the letters 'GGUF'")
+    let range = try cursor.take(4, "the magic number")
     let file = cursor.file
     let letters = Span<UInt8>(_bytes: file.bytes.extracting(range))
     guard letters.indices.allSatisfy({ letters[$0] == magic[$0] }) else {

@@ -3,12 +3,16 @@
 /// A file can only make a reader work as hard as it is long, since every value is in it; these
 /// bounds are for what costs more in memory than in the file.
 enum GGUFLimits {
-  /// Preamble, metadata and tensor infos. The largest vocabularies need 20 MB, with a copy of their
+  /// Preamble, metadata and tensor infos.
+  ///
+  /// The largest vocabularies need 20 MB, with a copy of their
   /// `tokenizer.json` 60 MB; the same limit as a safetensors header has.
   static let headerByteCount = 100_000_000
   /// A key of one letter with a one-byte value is 14 bytes in a file and a hundred in memory.
   static let keyCount = 65_536
-  /// The same for tensors: 33 bytes in a file. The largest models have a few thousand.
+  /// The same for tensors: 33 bytes in a file.
+  ///
+  /// The largest models have a few thousand.
   static let tensorCount = 65_536
   /// Two of a billion empty strings would be 8 GB to walk through; vocabularies have 300,000 tokens
   /// and 600,000 merges.
