@@ -135,6 +135,15 @@ def embedding_lora(writer):
     writer.add_tensor("token_embd.weight.lora_b", lora_b)
 
 
+def quantized_lora(writer):
+    """An update as convert_lora_to_gguf.py --outtype q8_0 stores it."""
+    adapter(writer, 1.0)
+    for half, shape in [("lora_a", (32, 32)), ("lora_b", (64, 32))]:
+        values = np.linspace(-1, 1, np.prod(shape), dtype=np.float32).reshape(shape)
+        blocks = gguf.quants.quantize(values, Type.Q8_0)
+        writer.add_tensor(f"blk.0.ffn_up.weight.{half}", blocks, raw_dtype=Type.Q8_0)
+
+
 def main():
     DESTINATION.mkdir(parents=True, exist_ok=True)
     save("values", "llama", values)
@@ -142,6 +151,7 @@ def main():
     save("layout", "llama", layout)
     save("lora-llama", "llama", llama_lora)
     save("lora-embedding", "gemma2", embedding_lora)
+    save("lora-quantized", "llama", quantized_lora)
     manifest = {
         "generator": "tools/make_gguf_vectors.py",
         **{package: version(package) for package in ["gguf", "numpy", "safetensors"]},
