@@ -48,7 +48,11 @@ public struct TensorSourceError: FlareError {
 
   /// The error for a name that is not in `source`, with the nearest name that is.
   public init(missing name: String, in source: some TensorSource) {
-    let names = source.tensorInfos.map(\.name)
+    self.init(missing: name, among: source.tensorInfos.map(\.name))
+  }
+
+  /// The error for a name that is not among `names`, with the nearest one that is.
+  public init(missing name: String, among names: [String]) {
     let nearest = names.max { commonAffixLength($0, name) < commonAffixLength($1, name) }
     let hint = nearest.map { ", nearest '\($0)'" } ?? ""
     self.init("'\(name)' not found; the source has \(names.count) tensors\(hint)")

@@ -6,14 +6,18 @@ public struct WeightFileError: FlareError {
   public enum Code: Sendable, Hashable {
     /// The file system refused; `cause` says how.
     case inaccessible
-    /// The header is cut short, too long, or not the JSON that the format asks for.
+    /// The header is cut short, too long, or not in the form that the format asks for.
     case malformedHeader
+    /// A value of the metadata is missing, of another type, or one that it cannot have.
+    case malformedMetadata
     /// An entry of the header lacks a field, or has one of another type or an unknown one.
     case malformedEntry
     /// An element type that this version does not know.
     case unknownElementType
     /// Shape, element type and number of bytes of one tensor contradict each other.
     case sizeMismatch
+    /// A legal form of the format that this version does not read.
+    case unsupported
     /// Tensors that overlap, leave a hole, or do not end where the file ends.
     case layout
     /// No weights in a form that can be read.

@@ -7,21 +7,6 @@ import WeightFiles
 
 /// One file for each way in which a safetensors file can be wrong.
 struct SafetensorsHostileTests {
-  struct Defect: CustomTestStringConvertible {
-    let testDescription: String
-    let bytes: [UInt8]
-    let code: WeightFileError.Code
-    /// What the message says after the path.
-    let detail: String
-
-    init(_ label: String, _ bytes: [UInt8], _ code: WeightFileError.Code, _ detail: String) {
-      testDescription = label
-      self.bytes = bytes
-      self.code = code
-      self.detail = detail
-    }
-  }
-
   static let u8 = #"{"a":{"dtype":"U8","shape":[4],"data_offsets":[0,4]}}"#
 
   static let defects: [Defect] = [

@@ -68,9 +68,8 @@ struct SafetensorsHeader {
         .malformedHeader, path,
         "is \(file.byteCount) bytes long, expected at least 8 for the length of the header")
     }
-    var length: UInt64 = 0
     let prefix = Span<UInt8>(_bytes: file.extracting(0..<prefixByteCount))
-    for index in prefix.indices { length |= UInt64(prefix[index]) << (8 * index) }
+    let length = UInt64(littleEndianBytes: prefix)
     guard length <= file.byteCount - prefixByteCount else {
       throw WeightFileError(
         .malformedHeader, path,

@@ -10,9 +10,6 @@ public import Tensors
 ///     writer.finish()
 ///     try file.commit()
 public struct SafetensorsWriter: ~Copyable {
-  /// Bytes between two reports of progress.
-  private static let chunkByteCount = 8 << 20
-
   private let plan: SafetensorsPlan
   private let sink: any ByteSink
   private let progress: ByteProgress?
@@ -39,14 +36,7 @@ public struct SafetensorsWriter: ~Copyable {
       tensor.shape == info.shape && tensor.elementType == info.elementType,
       "Tensor differs from its plan")
     appendedCount += 1
-    let bytes = tensor.bytes
-    var start = 0
-    while start < bytes.byteCount {
-      let end = min(start + Self.chunkByteCount, bytes.byteCount)
-      try sink.write(bytes.extracting(start..<end))
-      progress?(end - start)
-      start = end
-    }
+    try sink.write(tensor, progress: progress)
   }
 
   /// Ends the file.

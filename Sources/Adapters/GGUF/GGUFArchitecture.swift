@@ -1,0 +1,13 @@
+/// A `general.architecture` of which the tensor names are known.
+public enum GGUFArchitecture: String, Sendable, Hashable, CaseIterable {
+  case llama
+  case gemma
+  case gemma2
+  case gemma3
+
+  /// Whether the rows of q and k are stored as rotary *pairs*, one after the other, where Hugging
+  /// Face has the first halves of all pairs and then the second halves.
+  ///
+  /// It is the runtime's choice for each architecture, and nothing in a file says so.
+  public var interleavesRotaryRows: Bool { self == .llama }
+}

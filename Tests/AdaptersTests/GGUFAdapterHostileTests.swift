@@ -1,0 +1,149 @@
+import Adapters
+import Files
+import Kernels
+import Tensors
+import TestSupport
+import Testing
+import WeightFiles
+
+/// One GGUF adapter for each thing that must not be passed over.
+struct GGUFAdapterHostileTests {
+  static let files = GGUFAdapterBytes()
+  static let a = "blk.0.attn_v.weight.lora_a"
+  static let b = "blk.0.attn_v.weight.lora_b"
+  static let norm = Tensor([1, 1, 1], shape: [3])
+
+  static let keys: [(String, GGUFValue?, String)] = [
+    (
+      "general.architecture", .string("controlvector"),
+      "is a control vector, which is not supported"
+    ),
+    (
+      "general.architecture", .string("qwen2"),
+      "'general.architecture' is \"qwen2\" and is not supported (known: llama, gemma, gemma2, gemma3)"
+    ),
+    ("general.architecture", nil, "'general.architecture' is missing, expected a string"),
+    (
+      "general.type", .string("model"),
+      "'general.type' is \"model\", expected \"adapter\"; is this an adapter?"
+    ),
+    ("general.type", nil, "'general.type' is missing, expected \"adapter\"; is this an adapter?"),
+    (
+      "adapter.type", .string("dora"),
+      "'adapter.type' is \"dora\" and is not supported (known: lora)"
+    ),
+    ("adapter.type", nil, "'adapter.type' is missing, expected a string"),
+    (
+      "adapter.alora.invocation_tokens", .array(GGUFArray(.uint32, [.uint32(5), .uint32(6)])),
+      "'adapter.alora.invocation_tokens' is 2 × u32 and is not supported; ignoring it could change "
+        + "the numbers"
+    ),
+    (
+      "adapter.lora.future", .bool(true),
+      "'adapter.lora.future' is true and is not supported; ignoring it could change the numbers"
+    ),
+    (
+      "adapter.lora.alpha", .uint32(16),
+      "'adapter.lora.alpha' is 16 (u32), expected an f32 number"
+    ),
+    ("adapter.lora.alpha", .float32(.nan), "'adapter.lora.alpha' is nan, expected a finite number"),
+    ("adapter.lora.task_name", .bool(true), "'adapter.lora.task_name' is true, expected a string"),
+  ]
+
+  @Test(arguments: keys)
+  func `a key that changes what the adapter is is refused`(
+    key: String, value: GGUFValue?, problem: String
+  ) {
+    expectRefusal(of: Self.files.setting(key, to: value), problem)
+  }
+
+  static let tensors: [(GGUFAdapterBytes, String)] = [
+    (files.with(a, nil), "'blk.0.attn_v.weight' has lora_b but no lora_a"),
+    (files.with(b, nil), "'blk.0.attn_v.weight' has lora_a but no lora_b"),
+    (files.with(a, nil).with(b, nil), "holds no tensors"),
+    (
+      files.with("blk.0.attn_norm.weight", norm),
+      "tensor 'blk.0.attn_norm.weight' replaces a norm and is not supported; ignoring it could "
+        + "change the numbers"
+    ),
+    (
+      files.with("output.weight", norm),
+      "tensor 'output.weight' is no half of a pair and is not supported; ignoring it could change "
+        + "the numbers"
+    ),
+    (
+      files.renaming("attn_v", to: "attn_qkv"),
+      "'blk.0.attn_qkv.weight' is no weight of llama that an update can adapt"
+    ),
+    (
+      files.renaming("attn_v", to: "attn_norm"),
+      "'blk.0.attn_norm.weight' is no weight of llama that an update can adapt"
+    ),
+    (
+      files.renaming("attn_v.weight", to: "attn_v.bias"),
+      "'blk.0.attn_v.bias' is no weight of llama that an update can adapt"
+    ),
+    (
+      files.renaming("blk.0.attn_v", to: "output").setting(
+        "general.architecture", to: .string("gemma2")),
+      "'output.weight' is no weight of gemma2 that an update can adapt"
+    ),
+    (
+      files.with(a, Tensor([1, 2, 3, 4, 5, 6], shape: [3, 2])),
+      "lora_a of 'blk.0.attn_v.weight' is [3, 2] and lora_b is [4, 2], expected [r, in] and [out, r]"
+    ),
+    (
+      files.with(a, Tensor([1, 2, 3, 4, 5, 6], shape: [1, 2, 3])),
+      "lora_a of 'blk.0.attn_v.weight' is [1, 2, 3] and lora_b is [4, 2], expected [r, in] and "
+        + "[out, r]"
+    ),
+    (
+      files.renaming("blk.0.attn_v", to: "token_embd"),
+      "lora_a of 'token_embd.weight' is [2, 3] and lora_b is [4, 2], expected [vocabulary, r] and "
+        + "[out, r]"
+    ),
+    (
+      files.with(b, Tensor([1, 0, 0, .infinity, 1, 1, 2, 0], shape: [4, 2])),
+      "'blk.0.attn_v.weight.lora_b' holds inf at element 3"
+    ),
+    (
+      files.with(b, Tensor(bytes: Array(0..<8), shape: [4, 2], elementType: .int8)),
+      "'blk.0.attn_v.weight.lora_b' has type I8, expected F32, F16 or BF16"
+    ),
+    (
+      files.with(b, Tensor([0, 0, 0, 0, 0, 0, 0, 0], shape: [4, 2])),
+      "every update is zero: the adapter would change nothing. Is it trained?"
+    ),
+  ]
+
+  @Test(arguments: tensors)
+  func `a tensor that would be lost or misread is refused`(
+    files: GGUFAdapterBytes, problem: String
+  ) {
+    expectRefusal(of: files, problem)
+  }
+
+  @Test func `a quantized half is refused by its type`() throws {
+    let path = Vectors.path("gguf/lora-quantized.gguf")
+    let error = #expect(throws: WeightFileError.self) {
+      try GGUFAdapterFile(GGUFFile(path), with: Kernels(threadCount: 1))
+    }
+    #expect(
+      error?.detail.hasPrefix(
+        "tensor 'blk.0.ffn_up.weight.lora_a' has type Q8_0 (number 8), which this version can list "
+          + "but not read") == true)
+  }
+
+  private func expectRefusal(
+    of files: GGUFAdapterBytes, _ problem: String, sourceLocation: SourceLocation = #_sourceLocation
+  ) {
+    let error =
+      #expect(throws: (any Error).self, sourceLocation: sourceLocation) { try files.read() }
+      as? any FlareError
+    #expect(error?.kind == .badInput, sourceLocation: sourceLocation)
+    // The path is that of a file that is gone by now.
+    #expect(
+      error?.description.split(separator: ": ", maxSplits: 1).last.map(String.init) == problem,
+      sourceLocation: sourceLocation)
+  }
+}
