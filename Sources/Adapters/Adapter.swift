@@ -82,13 +82,18 @@ public struct Adapter: Sendable {
 extension Adapter {
   static let configurationName = "adapter_config.json"
 
-  /// Reads the adapter at `path`, whatever its form.
+  /// Reads the adapter at `path`, whatever its form: a directory as PEFT or MLX writes it, or a GGUF
+  /// file.
   ///
+  /// - Parameter base: what it will run on; only a GGUF file cannot be read without.
   /// - Throws: `AdapterError` or `FileError`, with what is wrong and where; `WeightFileError` when
   ///   the tensor file is malformed.
-  public init(_ path: FilePath, with kernels: Kernels) throws {
+  public init(_ path: FilePath, for base: AdapterBase? = nil, with kernels: Kernels) throws {
+    guard path.exists else { throw FileError(.notFound, path) }
     guard path.isDirectory else {
-      throw path.exists ? FileError(.notADirectory, path) : FileError(.notFound, path)
+      guard path.extension == "gguf" else { throw FileError(.notADirectory, path) }
+      try self.init(gguf: path, for: base, with: kernels)
+      return
     }
     let configurationPath = path.appending(Self.configurationName)
     guard configurationPath.exists else {

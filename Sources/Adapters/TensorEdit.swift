@@ -5,6 +5,8 @@ enum TensorEdit: Sendable {
   /// `bias + scaling · bias of B`.
   case biasUpdate(LowRankUpdate)
   case replace(TensorReplacement)
+  /// `W +` what the deltas of several adapters come to.
+  case combine(CombinedUpdate)
 }
 
 /// What adapters do to the tensors of a base, in order.
@@ -16,6 +18,10 @@ struct TensorEdits: Sendable {
 
   mutating func append(_ replacement: TensorReplacement) {
     byTensor[replacement.name, default: []].append(.replace(replacement))
+  }
+
+  mutating func append(_ combined: CombinedUpdate) {
+    byTensor["\(combined.module).weight", default: []].append(.combine(combined))
   }
 
   mutating func append(_ update: LowRankUpdate) {

@@ -40,9 +40,7 @@ public struct Conversion: Sendable {
     }
     self.request = request
     let base = request.model.tensors
-    mergePlan = MergePlan(
-      model.adapters, isSourceFree: request.isSourceFree,
-      sourceAlignment: request.merging.sourceAlignment)
+    mergePlan = try Self.plan(request, model.adapters)
     try mergePlan.check(against: base, allowsZero: request.merging.allowsZero)
     try Self.checkQuantization(request, mergePlan)
     let merged = MergedTensors(
@@ -60,6 +58,22 @@ public struct Conversion: Sendable {
     configuration = try request.model.configuration().adapted(
       by: model.adapters, from: base, to: tensors)
     try checkForm()
+  }
+
+  private static func plan(
+    _ request: ConversionRequest, _ stack: AdapterStack
+  ) throws -> MergePlan {
+    guard let method = request.merging.combination else {
+      return MergePlan(
+        stack, isSourceFree: request.isSourceFree,
+        sourceAlignment: request.merging.sourceAlignment)
+    }
+    guard request.model.adapterPaths.isEmpty else {
+      throw ConversionError(
+        .usage, "\(request.model.path): has adapters of its own beside its weights, which a "
+          + "combination would lose. Combine on the base they were made for")
+    }
+    return MergePlan(try AdapterCombination(request.adapters, by: method))
   }
 
   /// Refuses to quantize what is quantized, or to merge into it unless that was asked for.

@@ -54,6 +54,8 @@ public struct MergeOptions: Sendable {
   public var allowsZero = false
   /// Whether quantized tensors are merged into and quantized again.
   public var mergesIntoQuantized = false
+  /// How adapters that were trained beside each other become one; nil to stack them in order.
+  public var combination: CombinationMethod?
   /// How what is left of a FLARE adapter pairs source and target; nil for what the adapter says.
   public var sourceAlignment: SourceAlignment?
 

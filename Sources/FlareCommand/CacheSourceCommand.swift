@@ -45,7 +45,7 @@ struct CacheSourceCommand: ParsableCommand {
   func run() throws {
     try output.checkApart(from: [model] + adapters.adapters.map(\.path))
     let kernels = try compute.kernels()
-    let model = try LanguageModel(model, adapters: adapters.read(with: kernels), with: kernels)
+    let model = try adapters.open(model, with: kernels)
     let tokens = try sourceTokens?.tokens ?? model.encode((source ?? "").withLineBreaks)
     let cache = try model.sourceCache(of: .tokens(tokens))
     try cache.write(to: output, mayReplace: overwrite)

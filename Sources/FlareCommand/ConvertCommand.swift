@@ -35,8 +35,9 @@ struct ConvertCommand: ParsableCommand {
 
   func run() throws {
     let kernels = try compute.kernels()
+    let files = try ModelFiles(model)
     let request = ConversionRequest(
-      model: try ModelFiles(model), adapters: try adapters.read(with: kernels),
+      model: files, adapters: try adapters.read(for: files, with: kernels),
       destination: output, form: to ?? ConversionRequest.Form(destination: output),
       quantization: quantize?.scheme, elementType: options.dtype?.elementType,
       isSourceFree: options.noSource, mayReplace: options.overwrite,

@@ -42,7 +42,7 @@ struct EvalCommand: ParsableCommand {
   func run() throws {
     let kernels = try compute.kernels()
     let questions = try QuestionSet(contentsOf: data)
-    let model = try LanguageModel(model, adapters: adapters.read(with: kernels), with: kernels)
+    let model = try adapters.open(model, with: kernels)
     let bar = ProgressBar("Asking", total: questions.questions.count, unit: .items)
     let result = try bar.during {
       try ExactMatch(model, on: questions, setting) { _ in bar.advance(by: 1) }

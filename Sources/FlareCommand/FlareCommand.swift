@@ -18,7 +18,7 @@ struct FlareCommand: ParsableCommand {
     subcommands: [
       InspectCommand.self, ConvertCommand.self, MergeCommand.self, PackCommand.self,
       UnpackCommand.self, VerifyCommand.self, RunCommand.self, TokenizeCommand.self,
-      LogitsCommand.self, EvalCommand.self, CacheSourceCommand.self,
+      LogitsCommand.self, EvalCommand.self, CombineCommand.self, CacheSourceCommand.self,
     ])
 
   /// Runs the command and turns its outcome into an exit code: 0 ok, 64 usage, 65 bad input, 70

@@ -28,9 +28,8 @@ struct InspectCommand: ParsableCommand {
   var json = false
 
   func run() throws {
-    let description =
-      path.appending("adapter_config.json").exists
-      ? try describeAdapter() : try describeModel()
+    let isAdapter = path.extension == "gguf" || path.appending("adapter_config.json").exists
+    let description = isAdapter ? try describeAdapter() : try describeModel()
     if json { writeJSON(description.json) } else { standardOutput.write(description.text) }
   }
 
@@ -62,7 +61,10 @@ struct InspectCommand: ParsableCommand {
   }
 
   private func describeAdapter() throws -> Description {
-    let adapter = try Adapter(path, with: Kernels(threadCount: 1))
+    // For a look at an adapter the base's heads do not matter: they order the rows of B.
+    let base = AdapterBase(
+      architecture: nil, heads: AttentionHeadCounts(query: 1, keyValue: 1))
+    let adapter = try Adapter(path, for: base, with: Kernels(threadCount: 1))
     let ledger = MergePlan(try AdapterStack([AdapterStack.Member(adapter)])).ledger
     var description = Description(path, "adapter")
     description.add("kind", adapter.kindText)

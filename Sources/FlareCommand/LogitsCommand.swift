@@ -52,7 +52,7 @@ struct LogitsCommand: ParsableCommand {
   func run() throws {
     try output.checkApart(from: [model] + adapters.adapters.map(\.path))
     let kernels = try compute.kernels()
-    let model = try LanguageModel(model, adapters: adapters.read(with: kernels), with: kernels)
+    let model = try adapters.open(model, with: kernels)
     let logits = try model.logits(
       of: tokens.tokens, promptCount: promptLength,
       source: sourceOptions.source(sourceTokens?.tokens, with: kernels))

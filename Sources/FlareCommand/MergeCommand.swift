@@ -34,6 +34,7 @@ struct MergeCommand: ParsableCommand {
   var intoQuantized = false
 
   @OptionGroup var adapters: AdapterOptions
+  @OptionGroup var combination: CombinationOptions
   @OptionGroup var options: ConversionOptions
   @OptionGroup var compute: ComputeOptions
 
@@ -41,14 +42,21 @@ struct MergeCommand: ParsableCommand {
     guard !adapters.adapters.isEmpty else {
       throw ValidationError("nothing to merge: give at least one --adapter")
     }
+    guard !verify || combination.combine == nil else {
+      throw ValidationError(
+        "'--verify' compares with adapters that run one after the other, which a combination "
+          + "does not do")
+    }
   }
 
   func run() throws {
     let kernels = try compute.kernels()
     var merging = options.merging
     merging.mergesIntoQuantized = intoQuantized
+    merging.combination = combination.method
+    let files = try ModelFiles(base)
     let request = ConversionRequest(
-      model: try ModelFiles(base), adapters: try adapters.read(with: kernels),
+      model: files, adapters: try adapters.read(for: files, with: kernels),
       destination: output,
       form: intoQuantized ? ConversionRequest.Form(destination: output) : .huggingFace, elementType: options.dtype?.elementType,
       isSourceFree: options.noSource, mayReplace: options.overwrite, merging: merging)

@@ -69,7 +69,7 @@ struct RunCommand: ParsableCommand {
       sampling: try SamplingOptions(
         temperature: temperature, topK: topK, topP: topP, minP: minP, seed: seed))
     let kernels = try compute.kernels()
-    let model = try LanguageModel(model, adapters: adapters.read(with: kernels), with: kernels)
+    let model = try adapters.open(model, with: kernels)
     let source = try sourceOptions.source(
       try source.map { try model.encode($0.withLineBreaks) }, with: kernels)
     if model.adapters.readsSource && source == nil {

@@ -63,13 +63,13 @@ extension Kernels {
     }
   }
 
-  /// y += x.
-  public func add(_ x: borrowing FloatMatrix, to y: inout FloatMatrix) {
+  /// y += scale · x.
+  public func add(_ x: borrowing FloatMatrix, scale: Float = 1, to y: inout FloatMatrix) {
     checkSameShape(y, x)
     let addScaled = unsafe table.pointee.add_scaled
     nonisolated(unsafe) let source = unsafe x.pointer
     unsafe forElements(of: &y, cost: 1) { out, range in
-      unsafe addScaled(source + range.lowerBound, 1, out + range.lowerBound, range.count)
+      unsafe addScaled(source + range.lowerBound, scale, out + range.lowerBound, range.count)
     }
   }
 

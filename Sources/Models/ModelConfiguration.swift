@@ -1,3 +1,4 @@
+public import Adapters
 public import Kernels
 
 /// The shape and the constants of a model: everything but its weights.
@@ -38,6 +39,13 @@ public struct ModelConfiguration: Sendable {
   public let beginningOfTextToken: Int?
   /// Every token that ends a text.
   public let endOfTextTokens: [Int]
+
+  /// What has to be known of the model to read an adapter for it.
+  public var adapterBase: AdapterBase {
+    AdapterBase(
+      architecture: architecture.rawValue,
+      heads: AttentionHeadCounts(query: attentionHeadCount, keyValue: keyValueHeadCount))
+  }
 
   public var queryWidth: Int { attentionHeadCount * headDimension }
   public var keyValueWidth: Int { keyValueHeadCount * headDimension }

@@ -1,4 +1,30 @@
 extension Tensor {
+  /// The tensor whose row i is row `source(i)` of this one; for a vector, its elements.
+  ///
+  /// - Precondition: the tensor has an axis, its type is not grouped, and each row is whole bytes
+  ///   and in bounds.
+  package func withRows(from source: (Int) -> Int) -> Tensor {
+    precondition(shape.rank >= 1 && !elementType.isGrouped, "Tensor without rows")
+    let rowCount = shape[0]
+    let rowByteCount = rowCount == 0 ? 0 : byteCount / rowCount
+    precondition(rowByteCount * rowCount == byteCount, "Rows are not whole bytes")
+    return Tensor(shape: shape, elementType: elementType) { copy in
+      unsafe copy.withUnsafeMutableBytes { destination in
+        unsafe bytes.withUnsafeBytes { original in
+          for row in 0..<rowCount {
+            let from = source(row)
+            precondition(0..<rowCount ~= from, "Row out of bounds")
+            unsafe UnsafeMutableRawBufferPointer(
+              rebasing: destination[row * rowByteCount..<(row + 1) * rowByteCount]
+            ).copyMemory(
+              from: UnsafeRawBufferPointer(
+                rebasing: original[from * rowByteCount..<(from + 1) * rowByteCount]))
+          }
+        }
+      }
+    }
+  }
+
   /// The matrix with rows and columns exchanged.
   ///
   /// - Precondition: it is a float32 matrix.

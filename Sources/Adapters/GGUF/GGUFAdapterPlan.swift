@@ -60,7 +60,7 @@ public struct GGUFAdapterPlan: Sendable {
         }
         loraB = loraB.interleavingRotaryRows(headCount: headCount)
       }
-      let loraA = role == .embedding ? update.loraA.transposed() : update.loraA
+      let loraA = role == .embedding ? update.loraA.transposed : update.loraA
       for (half, tensor) in [("lora_a", loraA), ("lora_b", loraB)] {
         let stored = try Self.stored(tensor, as: elementType, with: kernels) { value, index in
           refuse(

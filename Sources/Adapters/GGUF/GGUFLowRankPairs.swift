@@ -57,7 +57,7 @@ struct GGUFLowRankPairs {
       }
       let loraA = try Self.float32(a, in: source, refuse, kernels)
       return Pair(
-        module: module, role: role, loraA: isEmbedding ? loraA.transposed() : loraA,
+        module: module, role: role, loraA: isEmbedding ? loraA.transposed : loraA,
         loraB: try Self.float32(b, in: source, refuse, kernels))
     }
     guard pairs.contains(where: { !$0.loraA.isAllZero && !$0.loraB.isAllZero }) else {

@@ -52,6 +52,17 @@ public final class MergeMeasurements: Sendable {
       Key(update), kernels.distance(between: before, and: after), kernels.length(of: before))
   }
 
+  /// Records a combined delta for each of the adapters that it was made of.
+  func record(
+    _ combined: CombinedUpdate, _ delta: borrowing FloatMatrix, before: borrowing FloatMatrix,
+    _ kernels: Kernels
+  ) {
+    let (change, whole) = (kernels.length(of: delta), kernels.length(of: before))
+    for share in combined.shares {
+      set(Key(level: share.position, place: combined.module), change, whole)
+    }
+  }
+
   func record(_ replacement: TensorReplacement, inPlaceOf tensor: Tensor, _ kernels: Kernels) {
     let new = kernels.floats(of: replacement.tensor)
     let old = kernels.floats(of: tensor)

@@ -5,6 +5,8 @@ extension MergePlan {
   public enum Disposition: String, Sendable, Hashable {
     case mergedExactly = "merged exactly"
     case mergedTargetHalf = "merged (target half)"
+    /// Its delta went into the weights together with those of other adapters.
+    case combined = "merged (combined)"
     case keptAtRunTime = "kept at run time"
     /// The delta is in the weights already, from an earlier merge.
     case mergedBefore = "merged before"
@@ -52,6 +54,12 @@ extension MergePlan.Entry {
     self.init(
       adapter: level.adapter.name, module: replacement.name, disposition: disposition,
       reason: reason, tensorCount: 1, isZero: false, level: replacement.level)
+  }
+
+  init(_ update: LowRankUpdate, of adapter: Adapter, position: Int, _ method: CombinationMethod) {
+    self.init(
+      adapter: adapter.name, module: update.module, disposition: .combined, reason: method.name,
+      tensorCount: update.tensors.count, isZero: update.isZero, level: position)
   }
 
   init(projectionOf level: AdapterStack.Level) {

@@ -84,6 +84,19 @@ public struct MergePlan: Sendable {
     }
   }
 
+  /// Plans the merge of adapters as one.
+  public init(_ combination: AdapterCombination) {
+    for (position, member) in combination.members.enumerated() {
+      let adapter = member.adapter
+      ledger += adapter.updates.map {
+        Entry($0, of: adapter, position: position, combination.method)
+      }
+      parts.append(
+        Part(adapter: adapter, mergedModules: adapter.updates.map(\.module), residue: nil))
+    }
+    for update in combination.updates { edits.append(update) }
+  }
+
   private func disposition(of update: LowRankUpdate, readsSource: Bool) -> Disposition {
     if update.isInWeights { return .mergedBefore }
     // A sum may change its order; a tensor that is replaced, or given another length, may not.

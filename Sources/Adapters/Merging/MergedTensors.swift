@@ -92,6 +92,10 @@ public struct MergedTensors: TensorSource {
       case .update(let update):
         update.merge(
           into: &weight, rounding: rounding.intermediateType(of: type), measurements, kernels)
+      case .combine(let combined):
+        let delta = combined.delta(with: kernels)
+        measurements?.record(combined, delta, before: weight, kernels)
+        kernels.add(delta, to: &weight)
       case .biasUpdate(let update):
         guard let bias = update.outputBias else { continue }
         kernels.addBias(bias, scale: update.scaling, to: &weight)
@@ -151,6 +155,7 @@ extension TensorEdit {
     switch self {
     case .update(let update): !update.isZero
     case .biasUpdate(let update): update.outputBias?.isAllZero == false
+    case .combine(let combined): !combined.shares.allSatisfy(\.update.isZero)
     case .replace: false
     }
   }

@@ -37,7 +37,7 @@ extension Adapter {
     replacements.map { (AdapterTensorName.key($0.module, $0.residueKind), $0.tensor) }
   }
 
-  private var projectionTensors: [(String, Tensor)] {
+  var projectionTensors: [(String, Tensor)] {
     guard let sourceProjection else { return [] }
     let keys = AdapterTensors.projectionKeys
     return [(keys.weight, sourceProjection.weight), (keys.bias, sourceProjection.bias)]

@@ -42,14 +42,24 @@ struct AdapterOptions: ParsableArguments {
   @Option(
     name: .customLong("adapter"),
     help: ArgumentHelp(
-      "An adapter directory, in PEFT's layout; repeat it to stack several in order.",
+      "An adapter: a directory as PEFT or MLX writes it, or a GGUF file; repeat it to stack several "
+        + "in order.",
       valueName: "path[=weight]"))
   var adapters: [AdapterArgument] = []
 
-  func read(with kernels: Kernels) throws -> [AdapterStack.Member] {
-    try adapters.map {
-      AdapterStack.Member(try Adapter($0.path, with: kernels), weight: $0.weight)
+  /// Reads the adapters for the model that they will run on.
+  func read(for model: ModelFiles, with kernels: Kernels) throws -> [AdapterStack.Member] {
+    guard !adapters.isEmpty else { return [] }
+    let base = try model.configuration().adapterBase
+    return try adapters.map {
+      AdapterStack.Member(try Adapter($0.path, for: base, with: kernels), weight: $0.weight)
     }
+  }
+
+  /// Opens the model at `path` with the adapters on it.
+  func open(_ path: FilePath, with kernels: Kernels) throws -> LanguageModel {
+    let files = try ModelFiles(path)
+    return try LanguageModel(files, adapters: try read(for: files, with: kernels), with: kernels)
   }
 }
 
