@@ -3,7 +3,9 @@ public import SystemPackage
 public import Tensors
 
 /// The weights that a trainer saved as pickles: `pytorch_model.bin`, or the shards that
-/// `pytorch_model.bin.index.json` names. Reading them executes nothing; see `PickledFile`.
+/// `pytorch_model.bin.index.json` names.
+///
+/// Reading them executes nothing; see `PickledFile`.
 public struct PickledCheckpoint: TensorSource {
   public static let fileName = "pytorch_model.bin"
 

@@ -47,7 +47,9 @@ struct NF4QuantState {
     guard extents.allSatisfy({ $0 > 0 }),
       let byteCount = ElementType.float32.byteCount(of: Shape(extents)), byteCount < 1 << 60
     else {
-      throw JSONFieldError("\(subject): 'shape' is \(extents), expected positive extents")
+      throw JSONFieldError(
+        "\(subject): 'shape' is \(extents), expected positive extents "
+          + "whose product fits a file")
     }
     self.elementType = elementType
     shape = Shape(extents)

@@ -52,7 +52,8 @@ struct NF4Weight: Sendable {
     // Trainers that need all weights to be of one type store the bytes as elements of that type.
     guard codes.byteCount == (count + 1) / 2 else {
       throw defect(
-        "'\(name)' has \(codes.byteCount) bytes, expected \((count + 1) / 2) for NF4 \(state.shape)")
+        "'\(name)' has \(codes.byteCount) bytes, expected \((count + 1) / 2) for NF4 \(state.shape)"
+      )
     }
     let blockCount = Self.blockCount(count, state.blockSize)
     try check("quant_map", 16, .float32)
@@ -117,7 +118,8 @@ extension MutableRawSpan {
   /// Stores element `index` of a tensor of F32, F16 or BF16, rounded to nearest even.
   fileprivate mutating func store(_ value: Float, at index: Int, as type: ElementType) {
     switch type {
-    case .float16: storeBytes(of: Float16(value).bitPattern, toByteOffset: index * 2, as: UInt16.self)
+    case .float16:
+      storeBytes(of: Float16(value).bitPattern, toByteOffset: index * 2, as: UInt16.self)
     case .bfloat16:
       let bits = value.bitPattern
       let rounded = value.isNaN ? bits | 0x40_0000 : bits + 0x7FFF + (bits >> 16 & 1)

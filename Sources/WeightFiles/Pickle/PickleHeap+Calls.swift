@@ -52,7 +52,9 @@ extension PickleHeap {
       let extents = integers(arguments[2], maximumCount: Self.maximumRank),
       let strides = integers(arguments[3], maximumCount: Self.maximumRank),
       extents.count == strides.count
-    else { throw PickleDefect("makes a tensor of something else than storage, offset, size, stride") }
+    else {
+      throw PickleDefect("makes a tensor of something else than storage, offset, size, stride")
+    }
     let storage = storages[index]
     guard let type = elementType ?? storage.elementType,
       storage.elementType == nil || storage.elementType == type

@@ -7,9 +7,10 @@ import Tensors
 struct PickleMachine {
   /// The pickle of 100,000 tensors takes 15 MB; a longer one is an attack on memory, not a model.
   static let maximumByteCount = 64 << 20
-  /// A tensor takes 33 instructions. None makes more than one value, mark or memo entry, so this
-  /// bounds them all.
-  static let maximumInstructionCount = 1 << 23
+  /// Instructions of the longest pickle; a tensor takes 33.
+  ///
+  /// None makes more than one value, mark or memo entry, so this bounds them all.
+  var maximumInstructionCount = 1 << 23
 
   private(set) var heap = PickleHeap()
   private var stack: [PickleValue] = []
@@ -21,7 +22,7 @@ struct PickleMachine {
   ///
   /// - Throws: `PickleDefect` at the first instruction that is unknown, forbidden or wrong.
   mutating func run(_ cursor: inout PickleCursor) throws(PickleDefect) -> PickleValue {
-    for _ in 0..<Self.maximumInstructionCount {
+    for _ in 0..<maximumInstructionCount {
       let byte = UInt8(truncatingIfNeeded: try cursor.unsigned(1))
       guard let opcode = PickleOpcode(rawValue: byte) else {
         throw PickleDefect(
@@ -32,7 +33,7 @@ struct PickleMachine {
       try step(opcode, &cursor)
     }
     throw PickleDefect(
-      "has more than \(Self.maximumInstructionCount) instructions, which no checkpoint of weights "
+      "has more than \(maximumInstructionCount) instructions, which no checkpoint of weights "
         + "needs")
   }
 

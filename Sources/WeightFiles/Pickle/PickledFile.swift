@@ -14,7 +14,7 @@ public import Tensors
 /// before `init` returns, and contiguous tensors are mapped, not copied.
 public struct PickledFile: TensorSource {
   public let path: FilePath
-  /// The tensors in the order of the state dict. Tied weights are two tensors in the same bytes.
+  /// The tensors in the order of the state dict; tied weights are two tensors in the same bytes.
   public let tensorInfos: [TensorInfo]
   /// What a trainer saved beside the state dict and is not read, such as `optimizer`.
   public let ignoredKeys: [String]

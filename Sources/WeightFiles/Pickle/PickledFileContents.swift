@@ -23,17 +23,23 @@ struct PickledFileContents {
   private static func stateDict(
     _ pickle: Span<UInt8>, path: FilePath
   ) throws(WeightFileError) -> PickledStateDict {
+    func defect(_ defect: PickleDefect, _ place: String) -> WeightFileError {
+      // What was wanted is said in so many words; for damage, the place helps more.
+      let detail = defect.code == .forbidden ? defect.problem : "data.pkl \(defect.problem)\(place)"
+      return WeightFileError(defect.code, path, detail)
+    }
+    var machine = PickleMachine()
     var cursor = PickleCursor(pickle)
+    let value: PickleValue
     do {
-      var machine = PickleMachine()
-      let value = try machine.run(&cursor)
+      value = try machine.run(&cursor)
+    } catch {
+      throw defect(error, " at byte \(cursor.position)")
+    }
+    do {
       return try PickledStateDict(value, in: machine.heap)
     } catch {
-      // What is wanted is said in so many words; for damage, the place helps more.
-      let detail =
-        error.code == .forbidden
-        ? error.problem : "data.pkl \(error.problem) (byte \(cursor.position) of the pickle)"
-      throw WeightFileError(error.code, path, detail)
+      throw defect(error, "")
     }
   }
 }

@@ -19,13 +19,16 @@ struct PickledStateDict {
     }
     let members = heap.dictionaries[index]
     let inner = members.filter { key, value in
-      if case .text(let name) = key, case .dictionary = value { return Self.wrappers.contains(name) }
+      if case .text(let name) = key, case .dictionary = value {
+        return Self.wrappers.contains(name)
+      }
       return false
     }
     // A dictionary is no tensor, so this one cannot be a state dict itself.
     if let (key, value) = inner.first, case .dictionary(let index) = value {
       guard inner.count == 1 else {
-        throw PickleDefect("holds several dictionaries that could be the state_dict. Save one alone")
+        throw PickleDefect(
+          "holds several dictionaries that could be the state_dict. Save one alone")
       }
       tensors = try Self.tensors(of: heap.dictionaries[index], in: heap)
       ignoredKeys = members.lazy.map(\.key).filter { $0 != key }.map(\.keyDescription)

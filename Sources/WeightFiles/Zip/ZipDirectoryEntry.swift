@@ -65,7 +65,9 @@ struct ZipDirectoryEntry {
     let room = UInt64(directory.lowerBound)
     guard sizes.offset <= room, room - sizes.offset >= Self.localHeaderByteCount,
       file.unsigned(4, at: Int(sizes.offset)) == Self.localSignature
-    else { throw defect("entry '\(name)' is said to begin at byte \(sizes.offset), where none does") }
+    else {
+      throw defect("entry '\(name)' is said to begin at byte \(sizes.offset), where none does")
+    }
     let local = Int(sizes.offset)
     let localNameStart = local + Self.localHeaderByteCount
     let localNameEnd = localNameStart + Int(file.unsigned(2, at: local + 26))
