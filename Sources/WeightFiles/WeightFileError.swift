@@ -26,6 +26,14 @@ public struct WeightFileError: FlareError {
     case malformedIndex
     /// The index and the shards disagree.
     case indexMismatch
+    /// A zip archive that is damaged, or compressed, encrypted or written in parts.
+    case malformedArchive
+    /// Not a state dict as `torch.save` writes it.
+    case malformedPickle
+    /// A pickle that wants something done which reading weights never needs.
+    case forbidden
+    /// A quantized weight whose parts are missing, contradict each other, or are of another scheme.
+    case quantization
   }
 
   public let code: Code

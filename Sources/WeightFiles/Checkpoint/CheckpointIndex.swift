@@ -3,9 +3,11 @@ import JSON
 import OrderedCollections
 import SystemPackage
 
-/// `model.safetensors.index.json`: which tensor of a sharded checkpoint is in which file.
+/// `model.safetensors.index.json` or `pytorch_model.bin.index.json`: which tensor of a sharded
+/// checkpoint is in which file.
 struct CheckpointIndex: Sendable {
-  static let fileName = "model.safetensors.index.json"
+  /// The name of the index of a checkpoint whose single file would be `checkpointName`.
+  static func fileName(for checkpointName: String) -> String { "\(checkpointName).index.json" }
 
   /// Tensor name to file name, in the order of the file.
   let weightMap: OrderedDictionary<String, String>
@@ -15,8 +17,8 @@ struct CheckpointIndex: Sendable {
   /// The files in the order in which the map first names them.
   var fileNames: OrderedSet<String> { OrderedSet(weightMap.values) }
 
-  /// Reads and checks the index at `path`.
-  init(_ path: FilePath) throws(WeightFileError) {
+  /// Reads and checks the index at `path`, whose shards have names that end in `suffix`.
+  init(_ path: FilePath, suffix: String) throws(WeightFileError) {
     let document: JSONValue
     do {
       let file = try MappedFile(path)
@@ -36,11 +38,11 @@ struct CheckpointIndex: Sendable {
     }
     var weightMap: OrderedDictionary<String, String> = [:]
     for (tensor, value) in members {
-      guard let file = value.string, Self.isPlain(file) else {
+      guard let file = value.string, Self.isPlain(file, suffix) else {
         throw WeightFileError(
           .malformedIndex, path,
           "tensor '\(tensor)' is in \(value.shortDescription), expected the name of a "
-            + ".safetensors file beside the index")
+            + "\(suffix) file beside the index")
       }
       weightMap[tensor] = file
     }
@@ -52,8 +54,8 @@ struct CheckpointIndex: Sendable {
   }
 
   /// Whether `name` can only be a file of the same folder.
-  private static func isPlain(_ name: String) -> Bool {
-    name.hasSuffix(".safetensors") && !name.hasPrefix(".")
+  private static func isPlain(_ name: String, _ suffix: String) -> Bool {
+    name.hasSuffix(suffix) && !name.hasPrefix(".")
       && !name.unicodeScalars.contains { $0 == "/" || $0 == "\\" || $0.value < 0x20 }
   }
 }

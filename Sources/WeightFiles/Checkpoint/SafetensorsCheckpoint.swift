@@ -1,5 +1,4 @@
 import Files
-import OrderedCollections
 public import SystemPackage
 public import Tensors
 
@@ -11,88 +10,29 @@ public import Tensors
 public struct SafetensorsCheckpoint: TensorSource {
   public static let fileName = "model.safetensors"
 
-  /// The files, in the order in which their tensors are listed.
-  public let files: [SafetensorsFile]
-  public let tensorInfos: [TensorInfo]
-  /// What is odd about the checkpoint and changes no number, one sentence each.
-  public let warnings: [String]
-  private let fileOfTensor: [String: Int]
+  private let checkpoint: CheckpointFiles<SafetensorsFile>
 
   /// Opens and checks the checkpoint in `directory`.
   ///
   /// - Throws: `WeightFileError` when there are no safetensors, a file breaks a rule of the format,
   ///   or index and shards disagree about which tensor is where.
   public init(_ directory: FilePath) throws(WeightFileError) {
-    let indexPath = directory.appending(CheckpointIndex.fileName)
-    if indexPath.exists {
-      try self.init(CheckpointIndex(indexPath), at: indexPath)
-    } else if directory.appending(Self.fileName).exists {
-      self.init([try SafetensorsFile(directory.appending(Self.fileName))], warnings: [])
-    } else {
+    guard let checkpoint = try CheckpointFiles<SafetensorsFile>(directory) else {
       throw Self.noWeights(in: directory)
     }
+    self.checkpoint = checkpoint
   }
 
-  private init(_ index: CheckpointIndex, at path: FilePath) throws(WeightFileError) {
-    let directory = path.removingLastComponent()
-    guard index.fileNames.contains(Self.fileName) || !directory.appending(Self.fileName).exists
-    else {
-      throw WeightFileError(
-        .indexMismatch, path,
-        "does not name '\(Self.fileName)', which is there too. Remove the one that is out of date")
-    }
-    var files: [SafetensorsFile] = []
-    for name in index.fileNames {
-      let shard = directory.appending(name)
-      guard shard.exists else {
-        throw WeightFileError(.indexMismatch, path, "names '\(name)', which is missing")
-      }
-      files.append(try SafetensorsFile(shard))
-    }
-    for (name, file) in zip(index.fileNames, files) {
-      for info in file.tensorInfos where index.weightMap[info.name] != name {
-        let place = index.weightMap[info.name].map { "in '\($0)'" } ?? "nowhere"
-        throw WeightFileError(
-          .indexMismatch, path, "puts tensor '\(info.name)' \(place), but '\(name)' holds it")
-      }
-    }
-    for (tensor, name) in index.weightMap {
-      guard let position = index.fileNames.firstIndex(of: name),
-        files[position].info(named: tensor) != nil
-      else {
-        throw WeightFileError(
-          .indexMismatch, path, "puts tensor '\(tensor)' in '\(name)', which does not hold it")
-      }
-    }
-    let byteCount = files.reduce(0) { $0 + $1.tensorInfos.reduce(0) { $0 + $1.byteCount } }
-    var warnings: [String] = []
-    // Not an error: checkpoints with tied weights, saved by old versions, count them twice.
-    if let stated = index.totalByteCount, stated != byteCount {
-      warnings.append("\(path): total_size is \(stated), the shards hold \(byteCount) bytes")
-    }
-    self.init(files, warnings: warnings)
-  }
+  /// The files, in the order in which their tensors are listed.
+  public var files: [SafetensorsFile] { checkpoint.files }
+  public var tensorInfos: [TensorInfo] { checkpoint.tensorInfos }
+  /// What is odd about the checkpoint and changes no number, one sentence each.
+  public var warnings: [String] { checkpoint.warnings }
 
-  private init(_ files: [SafetensorsFile], warnings: [String]) {
-    self.files = files
-    self.warnings = warnings
-    tensorInfos = files.flatMap(\.tensorInfos)
-    var fileOfTensor: [String: Int] = [:]
-    for (position, file) in files.enumerated() {
-      for info in file.tensorInfos { fileOfTensor[info.name] = position }
-    }
-    self.fileOfTensor = fileOfTensor
-  }
-
-  public func info(named name: String) -> TensorInfo? {
-    fileOfTensor[name].flatMap { files[$0].info(named: name) }
-  }
+  public func info(named name: String) -> TensorInfo? { checkpoint.info(named: name) }
 
   public func tensor(named name: String) throws(TensorSourceError) -> Tensor {
-    guard let position = fileOfTensor[name] else {
-      throw TensorSourceError(missing: name, in: self)
-    }
-    return try files[position].tensor(named: name)
+    try checkpoint.tensor(named: name)
   }
 
   private static func noWeights(in directory: FilePath) -> WeightFileError {
@@ -110,6 +50,7 @@ public struct SafetensorsCheckpoint: TensorSource {
           + "Save them as safetensors first, in transformers with save_pretrained")
     }
     return WeightFileError(
-      .noWeights, directory, "holds neither '\(fileName)' nor '\(CheckpointIndex.fileName)'")
+      .noWeights, directory,
+      "holds neither '\(fileName)' nor '\(CheckpointIndex.fileName(for: fileName))'")
   }
 }

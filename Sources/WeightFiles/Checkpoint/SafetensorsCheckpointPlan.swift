@@ -79,7 +79,8 @@ public struct SafetensorsCheckpointPlan: Sendable {
       try output.commit()
     }
     guard let index else { return }
-    let file = try directory.newFile(FilePath(CheckpointIndex.fileName))
+    let file = try directory.newFile(
+      FilePath(CheckpointIndex.fileName(for: SafetensorsCheckpoint.fileName)))
     try file.write(index)
     try file.commit()
     progress?(index.utf8.count)
