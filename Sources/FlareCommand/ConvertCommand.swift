@@ -1,6 +1,7 @@
 import Adapters
 import ArgumentParser
 import Conversion
+import Files
 import Models
 import SystemPackage
 
@@ -13,35 +14,77 @@ struct ConvertCommand: ParsableCommand {
       Adapters are merged as far as that is exact; what must see the source text at run time \
       travels beside the weights.
 
+      An adapter becomes one of another layout: PEFT's, or GGUF when OUT is named *.gguf. A pickled \
+      checkpoint of FLARE's trainer becomes a folder with its base and its adapters.
+
       EXAMPLE:
         flare convert base --adapter task-lora --adapter flare-id --quantize int4 -o model.flare
+        flare convert lora --base base -o lora.gguf
+        flare convert run/checkpoint-500 --base Llama-3.2-1B --lora-alpha 16 -o split
       """)
 
-  @Argument(help: "A Hugging Face directory, a bundle directory or a .flare file.")
+  @Argument(help: "A model, an adapter, or a pickled checkpoint of FLARE's trainer.")
   var model: FilePath
 
   @Option(name: .shortAndLong, help: "Where to write.")
   var output: FilePath
 
-  @Option(help: "The form to write: hf, bundle (a directory) or flare (one file).")
-  var to: ConversionRequest.Form?
+  @Option(
+    help: "The form to write: hf, bundle (a directory) or flare (one file); peft or gguf for adapters.")
+  var to: FormArgument?
 
   @Option(help: "Quantize weights to int8 or int4 (in groups of 32 along a row).")
   var quantize: QuantizationArgument?
 
   @OptionGroup var adapters: AdapterOptions
+  @OptionGroup var split: SplitOptions
   @OptionGroup var options: ConversionOptions
   @OptionGroup var compute: ComputeOptions
 
   func run() throws {
     let kernels = try compute.kernels()
-    let files = try ModelFiles(model)
-    let request = ConversionRequest(
-      model: files, adapters: try adapters.read(for: files, with: kernels),
-      destination: output, form: to ?? ConversionRequest.Form(destination: output),
-      quantization: quantize?.scheme, elementType: options.dtype?.elementType,
-      isSourceFree: options.noSource, mayReplace: options.overwrite,
-      merging: options.merging)
-    try run(request, with: kernels, json: options.json)
+    if AdapterConversion.isAdapter(model) {
+      let conversion = try AdapterConversion(
+        model, for: try split.base.map { try ModelFiles($0) }, to: output,
+        form: try to.map { try $0.adapterForm }, mayReplace: options.overwrite, with: kernels)
+      try conversion.run(with: kernels)
+      standardOutput.write(
+        "wrote \(output), \(conversion.adapter.updates.count) modules, "
+          + "\(byteText(output.treeByteCount))\n")
+    } else if TrainerConversion.isPickled(model) {
+      try split.run(model, to: output, mayReplace: options.overwrite)
+    } else {
+      let files = try ModelFiles(model)
+      let request = ConversionRequest(
+        model: files, adapters: try adapters.read(for: files, with: kernels),
+        destination: output,
+        form: try to.map { try $0.modelForm } ?? ConversionRequest.Form(destination: output),
+        quantization: quantize?.scheme, elementType: options.dtype?.elementType,
+        isSourceFree: options.noSource, mayReplace: options.overwrite, merging: options.merging)
+      try run(request, with: kernels, json: options.json)
+    }
+  }
+}
+
+/// What `--to` names: a form of models or one of adapters.
+enum FormArgument: String, ExpressibleByArgument, CaseIterable {
+  case hf, bundle, flare, peft, gguf
+
+  var modelForm: ConversionRequest.Form {
+    get throws {
+      guard let form = ConversionRequest.Form(rawValue: rawValue) else {
+        throw ValidationError("'--to \(rawValue)' is a form of adapters, and a model is given")
+      }
+      return form
+    }
+  }
+
+  var adapterForm: AdapterConversion.Form {
+    get throws {
+      guard let form = AdapterConversion.Form(rawValue: rawValue) else {
+        throw ValidationError("'--to \(rawValue)' is a form of models, and an adapter is given")
+      }
+      return form
+    }
   }
 }

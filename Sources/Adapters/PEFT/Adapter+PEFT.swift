@@ -44,16 +44,18 @@ extension Adapter {
       baseModelName: configuration.baseModelName, configuration: configuration)
   }
 
+  /// The tensors beside a configuration: safetensors, or the pickle of old versions, which is read
+  /// and not run.
   static func weights(in directory: FilePath) throws -> any TensorSource {
     let path = directory.appending(weightsName)
-    guard !path.exists else { return try SafetensorsFile(path) }
-    let pickle = directory.appending("adapter_model.bin").exists
+    if path.exists { return try SafetensorsFile(path) }
+    let pickle = directory.appending(pickledWeightsName)
+    if pickle.exists { return try PickledFile(pickle) }
     throw AdapterError(
-      .tensors, directory,
-      pickle
-        ? "has only 'adapter_model.bin', a pickle. Save it as safetensors with PEFT first"
-        : "'\(weightsName)' is missing")
+      .tensors, directory, "holds neither '\(weightsName)' nor '\(pickledWeightsName)'")
   }
+
+  private static let pickledWeightsName = "adapter_model.bin"
 
   /// Checks that a source would change something, and that nothing waits for one in vain.
   private static func checkFusion(

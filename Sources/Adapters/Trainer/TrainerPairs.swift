@@ -4,22 +4,22 @@ import Tensors
 
 /// The halves of the low-rank pairs of one adapter, as they are found.
 struct TrainerPairs {
-  private var halves: OrderedDictionary<String, [AdapterTensorName.Half: TensorInfo]> = [:]
+  private var halves: OrderedDictionary<String, [AdapterTensorName.Kind: TensorInfo]> = [:]
 
   var modules: [String] { Array(halves.keys) }
 
   /// The tensors under the names that PEFT gives them.
   var names: [(name: String, original: TensorInfo)] {
     halves.flatMap { module, pair in
-      [AdapterTensorName.Half.a, .b].compactMap { half in
-        pair[half].map { ("base_model.model.\(module).\(half.rawValue).weight", $0) }
+      [AdapterTensorName.Kind.loraA, .loraB].compactMap { half in
+        pair[half].map { (AdapterTensorName.key(module, half), $0) }
       }
     }
   }
 
   /// Takes in a half, and gives the one that had its place before.
   mutating func insert(
-    _ info: TensorInfo, _ half: AdapterTensorName.Half, of module: String
+    _ info: TensorInfo, _ half: AdapterTensorName.Kind, of module: String
   ) -> TensorInfo? {
     halves[module, default: [:]].updateValue(info, forKey: half)
   }
@@ -35,8 +35,8 @@ struct TrainerPairs {
     }
     var rank: Int?
     for (module, pair) in halves {
-      guard let a = pair[.a] else { throw refuse("'\(module)' has lora_B but no lora_A") }
-      guard let b = pair[.b] else { throw refuse("'\(module)' has lora_A but no lora_B") }
+      guard let a = pair[.loraA] else { throw refuse("'\(module)' has lora_B but no lora_A") }
+      guard let b = pair[.loraB] else { throw refuse("'\(module)' has lora_A but no lora_B") }
       guard let weight = base.info(named: "\(module).weight") else {
         throw refuse("adapts '\(module)', which is no layer of the checkpoint")
       }

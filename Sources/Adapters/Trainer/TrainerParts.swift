@@ -40,7 +40,7 @@ struct TrainerParts {
           throw refuse(.tensors, "'\(before.name)' and '\(info.name)' are the same half of a pair")
         }
       case .crossAttention(let module, let part):
-        let name = "base_model.model.\(module)\(TrainerAdapter.crossAttentionMarker)\(part)"
+        let name = AdapterTensorName.key(module, .crossAttention(part))
         crossAttention.append((name, info))
       case .projection(let part):
         projection.append((TrainerAdapter.projectionPrefix + part, info))

@@ -7,7 +7,7 @@ enum TrainerTensorName {
   /// A weight of the model, by the name that Hugging Face gives it.
   case base(String)
   /// A half of a low-rank pair of the adapter `name`; nil when the key names none.
-  case lowRank(adapter: String?, module: String, half: AdapterTensorName.Half)
+  case lowRank(adapter: String?, module: String, half: AdapterTensorName.Kind)
   /// A part of the attention by which a module fuses, such as `query.weight`.
   case crossAttention(module: String, part: String)
   /// `weight` or `bias` of what takes a translation model's states to the model's own.
@@ -36,28 +36,22 @@ enum TrainerTensorName {
       self = Self.isProjection(key) ? .projection(String(key.dropFirst(5))) : .head
       return
     }
-    let name = String(key.dropFirst(modelPrefix.count))
-    if let pair = AdapterTensorName(name) {
-      self = .lowRank(adapter: pair.adapterName, module: pair.module, half: pair.half)
-    } else if let range = name.firstRange(of: ".fuse_cross_attention.") {
-      self = .crossAttention(
-        module: String(name[..<range.lowerBound]), part: String(name[range.upperBound...]))
-    } else {
-      self.init(ofModel: name)
+    guard let name = AdapterTensorName(String(key.dropFirst(modelPrefix.count))) else {
+      self = .head
+      return
     }
-  }
-
-  /// What a name below the model's is, when it is of no pair.
-  private init(ofModel name: String) {
-    var parts = name.split(separator: ".", omittingEmptySubsequences: false)
-    if parts.count >= 2, parts[parts.count - 2] == "base_layer" {
-      parts.remove(at: parts.count - 2)
+    switch name.kind {
+    case .loraA, .loraB:
+      self = .lowRank(adapter: name.adapterName, module: name.module, half: name.kind)
+    case .crossAttention(let part): self = .crossAttention(module: name.module, part: part)
+    case .base(let part): self = .base("\(name.module).\(part)")
+    case .saved(let part):
+      let isOfAdapter = name.module.split(separator: ".").contains { $0.hasPrefix("lora_") }
+      let isOfModel = name.module.hasPrefix("model.") || name.module == "lm_head"
+      self = isOfAdapter ? .unsupported : isOfModel ? .base("\(name.module).\(part)") : .head
+    case .loraBBias, .embeddingA, .embeddingB, .magnitude, .savedCopy, .original, .trainedTokens:
+      self = .unsupported
     }
-    let isOfAdapter = parts.contains {
-      $0.hasPrefix("lora_") || ["base_layer", "modules_to_save", "original_module"].contains($0)
-    }
-    let isOfModel = ["model", "lm_head"].contains(parts[0])
-    self = isOfAdapter ? .unsupported : isOfModel ? .base(parts.joined(separator: ".")) : .head
   }
 
   private static func isProjection(_ key: String) -> Bool {

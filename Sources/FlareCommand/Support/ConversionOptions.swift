@@ -1,6 +1,6 @@
 import Adapters
 public import ArgumentParser
-public import Conversion
+import Conversion
 import JSON
 import Kernels
 import Quantization
@@ -74,7 +74,6 @@ enum QuantizationArgument: String, ExpressibleByArgument, CaseIterable {
   }
 }
 
-extension ConversionRequest.Form: ExpressibleByArgument {}
 
 extension ParsableCommand {
   /// Runs a conversion with progress and prints its report.

@@ -1,0 +1,63 @@
+public import Adapters
+public import Files
+public import SystemPackage
+import Tensors
+
+/// A whole-model checkpoint of FLARE's trainer on its way to a base and its adapters.
+///
+/// The destination is a folder with `base`, a Hugging Face directory, and a folder of its name for
+/// each adapter, as PEFT writes it.
+public struct TrainerConversion: Sendable {
+  public let checkpoint: TrainerCheckpoint
+  public let destination: FilePath
+  private let settings: TrainerAdapterSettings
+  /// The `config.json` of the model that was trained; nil for the one beside the checkpoint.
+  private let configuration: FilePath?
+  private let mayReplace: Bool
+
+  /// - Throws: a `FlareError` when the checkpoint is malformed, or holds what has no place.
+  public init(
+    _ path: FilePath, to destination: FilePath, configuration: FilePath?,
+    settings: TrainerAdapterSettings, ignoresHeads: Bool, mayReplace: Bool
+  ) throws {
+    checkpoint = try TrainerCheckpoint(path, ignoresHeads: ignoresHeads)
+    self.destination = destination
+    self.configuration = configuration
+    self.settings = settings
+    self.mayReplace = mayReplace
+    try destination.checkApart(from: [path])
+    try destination.checkSpace(for: byteCount)
+  }
+
+  /// Whether what is at `path` is pickled weights, as trainers save whole models.
+  public static func isPickled(_ path: FilePath) -> Bool {
+    guard path.isDirectory else { return path.extension == "bin" || path.extension == "pt" }
+    let names = (try? path.directoryEntries()) ?? []
+    return names.contains { $0.hasPrefix("pytorch_model") && $0.contains(".bin") }
+      && !names.contains { $0.hasSuffix(".safetensors") }
+  }
+
+  /// The size of the weights that will be written, in bytes.
+  public var byteCount: Int {
+    ([checkpoint.base] + checkpoint.adapters.map(\.tensors)).reduce(0) { sum, tensors in
+      tensors.tensorInfos.reduce(sum) { $0 + $1.byteCount }
+    }
+  }
+
+  /// Writes the destination, which appears whole or not at all.
+  ///
+  /// - Returns: what was changed in `config.json` to make it true, one sentence each.
+  /// - Throws: a `FlareError`; then nothing is left behind.
+  public func run(progress: ByteProgress? = nil) throws -> [String] {
+    let directory = try NewDirectory(destination, mayReplace: mayReplace)
+    let place = directory.temporaryPath
+    for adapter in checkpoint.adapters {
+      try checkpoint.write(
+        adapter, to: place.appending(adapter.name), settings, progress: progress)
+    }
+    let changes = try checkpoint.writeBase(
+      to: place.appending("base"), configuredBy: configuration, progress: progress)
+    try directory.commit()
+    return changes
+  }
+}
