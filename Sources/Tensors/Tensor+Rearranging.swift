@@ -8,18 +8,15 @@ extension Tensor {
     let rowCount = shape[0]
     let rowByteCount = rowCount == 0 ? 0 : byteCount / rowCount
     precondition(rowByteCount * rowCount == byteCount, "Rows are not whole bytes")
+    let original = Span<UInt8>(_bytes: bytes)
     return Tensor(shape: shape, elementType: elementType) { copy in
-      unsafe copy.withUnsafeMutableBytes { destination in
-        unsafe bytes.withUnsafeBytes { original in
-          for row in 0..<rowCount {
-            let from = source(row)
-            precondition(0..<rowCount ~= from, "Row out of bounds")
-            unsafe UnsafeMutableRawBufferPointer(
-              rebasing: destination[row * rowByteCount..<(row + 1) * rowByteCount]
-            ).copyMemory(
-              from: UnsafeRawBufferPointer(
-                rebasing: original[from * rowByteCount..<(from + 1) * rowByteCount]))
-          }
+      for row in 0..<rowCount {
+        let start = source(row)
+        precondition(0..<rowCount ~= start, "Row out of bounds")
+        for byte in 0..<rowByteCount {
+          copy.storeBytes(
+            of: original[start * rowByteCount + byte], toByteOffset: row * rowByteCount + byte,
+            as: UInt8.self)
         }
       }
     }

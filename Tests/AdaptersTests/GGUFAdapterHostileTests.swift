@@ -1,6 +1,7 @@
 import Adapters
 import Files
 import Kernels
+import SystemPackage
 import Tensors
 import TestSupport
 import Testing
@@ -132,6 +133,32 @@ struct GGUFAdapterHostileTests {
       error?.detail.hasPrefix(
         "tensor 'blk.0.ffn_up.weight.lora_a' has type Q8_0 (number 8), which this version can list "
           + "but not read") == true)
+  }
+
+  @Test func `no flipped byte brings the reader down`() throws {
+    let kernels = try Kernels(threadCount: 1)
+    let valid = try Vectors.path("gguf/lora-embedding.gguf").readBytes()
+    try withTemporaryDirectory { directory in
+      let path = directory.appending("adapter.gguf")
+      var generator = SeededGenerator(seed: 13)
+      var refused = 0
+      for position in valid.indices {
+        for _ in 0..<2 {
+          var bytes = valid
+          bytes[position] ^= UInt8.random(in: 1...255, using: &generator)
+          try path.overwrite(bytes)
+          guard let file = try? GGUFAdapterFile(GGUFFile(path), with: kernels),
+            let modules = try? file.modules(AttentionHeadCounts(query: 3, keyValue: 1))
+          else {
+            refused += 1
+            continue
+          }
+          for module in modules { #expect(module.loraA.shape[0] == module.loraB.shape[1]) }
+        }
+      }
+      // What hits names, lengths and types is found; what hits values and padding is legal.
+      #expect(refused > valid.count / 2 && refused < valid.count * 2)
+    }
   }
 
   private func expectRefusal(

@@ -144,6 +144,10 @@ struct GGUFAdapterPlanTests {
   static let refused: [([GGUFAdapterModule], GGUFArchitecture, AdapterError.Code, String)] = [
     ([], .llama, .tensors, "would hold no tensors"),
     (
+      [module("lm_head", scaling: 0), module("model.embed_tokens", b: [0, 0, 0, 0])], .llama,
+      .tensors, "would hold only updates that are zero"
+    ),
+    (
       [module("model.layers.0.mlp.experts.0.up_proj")], .llama, .unsupported,
       "'model.layers.0.mlp.experts.0.up_proj' has no name in a GGUF adapter of llama"
     ),

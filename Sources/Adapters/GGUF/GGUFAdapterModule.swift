@@ -19,6 +19,9 @@ public struct GGUFAdapterModule: Sendable {
     self.loraB = loraB
     self.scaling = scaling
   }
+
+  /// Whether the update is no zero, as that of an adapter which was never trained.
+  var changesSomething: Bool { scaling != 0 && !loraA.isAllZero && !loraB.isAllZero }
 }
 
 /// How many heads the rows of q and k are.

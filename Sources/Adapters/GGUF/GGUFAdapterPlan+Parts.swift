@@ -22,19 +22,42 @@ extension GGUFAdapterPlan {
     }
   }
 
-  /// The tensor rounded to `elementType`.
-  ///
-  /// - Throws: what `refuse` makes of the first value that is not finite, and where it is.
-  static func stored(
-    _ tensor: Tensor, as elementType: ElementType, with kernels: Kernels,
-    _ refuse: (_ value: Float, _ index: Int) -> AdapterError
+  /// B times what `alpha / r` lacks of the scaling.
+  static func folded(_ update: GGUFAdapterModule, alpha: Float) -> Tensor {
+    let factor = update.scaling * Float(update.loraB.shape[1]) / alpha
+    if factor == 1 { return update.loraB }
+    let elements = update.loraB.floatElements
+    return Tensor(elements.indices.map { elements[$0] * factor }, shape: update.loraB.shape)
+  }
+
+  /// B with its rows as the file has them; nil for `headCount` leaves them alone.
+  static func ordered(
+    _ loraB: Tensor, of module: String, headCount: Int?, _ path: FilePath
   ) throws(AdapterError) -> Tensor {
-    let stored = kernels.tensor(kernels.floats(of: tensor), shape: tensor.shape, as: elementType)
-    let values = kernels.floats(of: stored)
-    for index in values.elements.indices where !values.elements[index].isFinite {
-      throw refuse(values.elements[index], index)
+    guard let headCount else { return loraB }
+    guard loraB.hasRotaryRows(headCount: headCount) else {
+      throw AdapterError(
+        .baseMismatch, path,
+        "lora_B of '\(module)' has \(loraB.shape[0]) rows, which are not \(headCount) heads of an "
+          + "even number of rows")
     }
-    return stored
+    return loraB.interleavingRotaryRows(headCount: headCount)
+  }
+
+  /// The tensor rounded to `elementType`, with finite values.
+  static func rounded(
+    _ tensor: Tensor, to elementType: ElementType, _ subject: String, _ path: FilePath,
+    with kernels: Kernels
+  ) throws(AdapterError) -> Tensor {
+    let rounded = kernels.tensor(kernels.floats(of: tensor), shape: tensor.shape, as: elementType)
+    let values = kernels.floats(of: rounded)
+    for index in values.elements.indices where !values.elements[index].isFinite {
+      throw AdapterError(
+        .tensors, path,
+        "\(subject) holds \(values.elements[index]) at element \(index), as \(elementType). "
+          + (elementType == .float16 ? "Write F32" : "Is it trained?"))
+    }
+    return rounded
   }
 
   static func metadata(
@@ -50,13 +73,5 @@ extension GGUFAdapterPlan {
     metadata[GGUFAdapterKeys.adapterType] = .string("lora")
     metadata[GGUFAdapterKeys.alpha] = .float32(alpha)
     return metadata
-  }
-}
-
-extension Tensor {
-  /// Every element of a float32 tensor times `factor`.
-  func scaled(by factor: Float) -> Tensor {
-    let elements = floatElements
-    return Tensor(elements.indices.map { elements[$0] * factor }, shape: shape)
   }
 }

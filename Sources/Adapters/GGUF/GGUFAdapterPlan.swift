@@ -31,43 +31,31 @@ public struct GGUFAdapterPlan: Sendable {
   ) throws {
     precondition(elementType == .float32 || elementType == .float16, "Not F32 or F16")
     guard !modules.isEmpty else { throw AdapterError(.tensors, path, "would hold no tensors") }
+    guard modules.contains(where: \.changesSomething) else {
+      throw AdapterError(.tensors, path, "would hold only updates that are zero")
+    }
     let alpha = Self.alpha(modules)
     let names = GGUFNameMap(architecture)
     var tensors: [(String, Tensor)] = []
     var written: Set<String> = []
     for update in modules {
-      func refuse(_ code: AdapterError.Code, _ detail: String) -> AdapterError {
-        AdapterError(code, path, detail)
-      }
       guard let (ggufName, role) = names.ggufModule(update.module), role != .norm else {
-        throw refuse(
-          .unsupported,
+        throw AdapterError(
+          .unsupported, path,
           "'\(update.module)' has no name in a GGUF adapter of \(architecture.rawValue)")
       }
       guard written.insert(ggufName).inserted else {
-        throw refuse(.tensors, "'\(update.module)' has two updates, a GGUF adapter can hold one")
+        throw AdapterError(
+          .tensors, path, "'\(update.module)' has two updates, a GGUF adapter can hold one")
       }
       try Self.checkShapes(of: update, path)
-      var loraB = update.loraB
-      let factor = update.scaling * Float(loraB.shape[1]) / alpha
-      if factor != 1 { loraB = loraB.scaled(by: factor) }
-      if let headCount = heads.permuted(role, in: architecture) {
-        guard loraB.hasRotaryRows(headCount: headCount) else {
-          throw refuse(
-            .baseMismatch,
-            "lora_B of '\(update.module)' has \(loraB.shape[0]) rows, which are not "
-              + "\(headCount) heads of an even number of rows")
-        }
-        loraB = loraB.interleavingRotaryRows(headCount: headCount)
-      }
       let loraA = role == .embedding ? update.loraA.transposed : update.loraA
+      let loraB = try Self.ordered(
+        Self.folded(update, alpha: alpha), of: update.module,
+        headCount: heads.permuted(role, in: architecture), path)
       for (half, tensor) in [("lora_a", loraA), ("lora_b", loraB)] {
-        let stored = try Self.stored(tensor, as: elementType, with: kernels) { value, index in
-          refuse(
-            .tensors,
-            "\(half) of '\(update.module)' holds \(value) at element \(index), as "
-              + "\(elementType). \(elementType == .float16 ? "Write F32" : "Is it trained?")")
-        }
+        let stored = try Self.rounded(
+          tensor, to: elementType, "\(half) of '\(update.module)'", path, with: kernels)
         tensors.append(("\(ggufName).weight.\(half)", stored))
       }
     }
