@@ -6,7 +6,12 @@ A transformers causal language model runs with a stack of adapters stored in PEF
 
 where phi fuses only in the q_proj and v_proj of an adapter that has a "fuse_config"; everywhere else, and wherever no
 source text is given, phi(A s, A x) is A x, which is plain LoRA. `s` is the residual stream that enters the decoder layer
-(before its norm) when the source text runs through the model with only the adapters *before* the fusing one.
+(before its norm) when the source text runs through the model with only the adapters *before* the fusing one. An adapter
+with a `proj` (FLARE-MT) has no source pass: its `s` is proj(states of a translation model's encoder) at every layer.
+
+Target position i pairs with source position i - prompt + source length. Before the source begins `s` is zero; past its
+end the last state is held, or, with `source_decode`, the source is continued greedily and generated position k pairs
+with generated position k. Alignment "last" gives the whole prompt the source's last state instead.
 
 Nothing here is fast or clever. It favours being checkable against the formulas line by line.
 """
@@ -37,6 +42,7 @@ FUSIONS: dict[str, Fusion] = {
 }
 MIXES_POSITIONS = {"matmul", "matmul_relu", "cross-attention"}
 FUSED_MODULES = ("q_proj", "v_proj")
+ALIGNMENTS = ("right", "last")
 
 # Configuration keys that leave the numbers of a trained adapter alone, whatever their value.
 HARMLESS = {
@@ -69,6 +75,7 @@ class Run:
 
     adapter_count: int  # adapters at this place in the order, or later, are off
     source: list[Tensor] | None = None  # per layer [1, length, hidden], aligned with the target positions
+    spans: list[range] | None = None  # positions that a mixing fusion sees together: the prompt, then one by one
 
 
 @dataclass
@@ -96,9 +103,13 @@ class AdaptedLinear(nn.Module):
                 break
             bottleneck = linear(x, update.down)
             if update.fuse is not None and self.run.source is not None:
-                bottleneck = update.fuse(linear(self.run.source[self.layer], update.down), bottleneck)
+                bottleneck = self._fused(update, linear(self.run.source[self.layer], update.down), bottleneck)
             y = y + update.scale * linear(bottleneck, update.up)
         return y
+
+    def _fused(self, update: Update, s: Tensor, t: Tensor) -> Tensor:
+        parts = [slice(span.start, span.stop) for span in self.run.spans]
+        return torch.cat([update.fuse(s[:, part], t[:, part]) for part in parts], dim=1)
 
 
 def pattern_value(patterns: dict | None, module: str, default: float) -> float:
@@ -122,11 +133,15 @@ def read_config(directory: Path) -> dict:
 class Reference:
     """A base model and its stack of adapters. `model` stays an ordinary transformers model."""
 
-    def __init__(self, model: nn.Module, adapter_dirs: list[str | Path]):
+    def __init__(self, model: nn.Module, adapter_dirs: list[str | Path], alignment: str = "right"):
+        if alignment not in ALIGNMENTS:
+            raise ValueError(f"alignment is {alignment!r}, expected one of {ALIGNMENTS}")
         self.model = model.eval()
+        self.alignment = alignment
         self.run = Run(len(adapter_dirs))
         self.fusing: int | None = None  # place of the FLARE adapter in the stack
         self.fusion_name: str | None = None
+        self.projection: tuple[Tensor, Tensor] | None = None  # FLARE-MT: weight and bias, from encoder states to `s`
         for order, directory in enumerate(adapter_dirs):
             self._attach(order, Path(directory))
 
@@ -141,13 +156,17 @@ class Reference:
                 raise ValueError(f"{directory}: unknown fusion function {self.fusion_name!r}")
 
         reference = next(self.model.parameters())
+        stored = load_file(directory / "adapter_model.safetensors")
+        stored = {key: tensor.to(reference.device, reference.dtype) for key, tensor in stored.items()}
+        if fuse_config and "proj.weight" in stored:
+            self.projection = stored.pop("proj.weight"), stored.pop("proj.bias")
         modules: dict[str, dict[str, Tensor]] = {}
-        for key, tensor in load_file(directory / "adapter_model.safetensors").items():
+        for key, tensor in stored.items():
             match = re.fullmatch(r"base_model\.model\.(.+?)\.(lora_[AB]|fuse_cross_attention)\.(.+)", key)
             if match is None:
                 raise ValueError(f"{directory}: tensor {key!r} is not of a kind the reference implements")
             path, kind, rest = match.groups()
-            modules.setdefault(path, {})[f"{kind}.{rest}"] = tensor.to(reference.device, reference.dtype)
+            modules.setdefault(path, {})[f"{kind}.{rest}"] = tensor
 
         for path, tensors in modules.items():
             self._adapted(path).updates.append(self._update(order, path, tensors, config, fuse_config))
@@ -194,42 +213,49 @@ class Reference:
             )
             for layer in self.model.model.layers
         ]
-        everything = self.run.adapter_count
-        self.run.adapter_count = everything if adapter_count is None else adapter_count
-        self.run.source = None
         try:
-            self.model(self._ids(tokens), use_cache=False)
+            self._source_free(tokens, adapter_count)
         finally:
-            self.run.adapter_count = everything
             for hook in hooks:
                 hook.remove()
         return states
 
     @torch.no_grad()
     def logits(
-        self, tokens: list[int], source_tokens: list[int] | None = None, prompt_length: int | None = None
+        self,
+        tokens: list[int],
+        source_tokens: list[int] | None = None,
+        prompt_length: int | None = None,
+        *,
+        source_states: Tensor | None = None,
+        source_decode: bool = False,
     ) -> Tensor:
         """Logits [length, vocabulary] of all positions.
 
-        All of `tokens` is the prompt, unless `prompt_length` says where the generated positions begin: those hold the
-        source's last state. A source changes nothing where no adapter fuses.
+        All of `tokens` is the prompt, unless `prompt_length` says where the generated positions begin. A source changes
+        nothing where no adapter fuses; `source_states` [source length, width] is the source of a FLARE-MT adapter.
         """
         prompt_length = len(tokens) if prompt_length is None else prompt_length
-        if prompt_length < len(tokens) and self.fusion_name in MIXES_POSITIONS:
-            raise ValueError(f"'{self.fusion_name}' mixes positions: generated positions come one by one, use generate")
-        source = self._source_states(source_tokens)
-        self._align(source, range(len(tokens)), prompt_length)
+        source, length = self._source(source_tokens, source_states, source_decode * (len(tokens) - prompt_length))
+        self._align(source, range(len(tokens)), prompt_length, length)
         return self.model(self._ids(tokens), use_cache=False).logits[0]
 
     @torch.no_grad()
     def generate(
-        self, tokens: list[int], source_tokens: list[int] | None = None, count: int = 64, eos: int | None = None
+        self,
+        tokens: list[int],
+        source_tokens: list[int] | None = None,
+        count: int = 64,
+        eos: int | None = None,
+        *,
+        source_states: Tensor | None = None,
+        source_decode: bool = False,
     ) -> list[int]:
         """Up to `count` greedy continuations of the prompt; the end-of-sequence token stops and is not returned."""
-        source = self._source_states(source_tokens)
+        source, length = self._source(source_tokens, source_states, source_decode * count)
         pending, position, cache, generated = list(tokens), 0, None, []
         while len(generated) < count:
-            self._align(source, range(position, position + len(pending)), len(tokens))
+            self._align(source, range(position, position + len(pending)), len(tokens), length)
             output = self.model(self._ids(pending), past_key_values=cache, use_cache=True)
             position, cache = position + len(pending), output.past_key_values
             best = int(output.logits[0, -1].argmax())
@@ -239,31 +265,80 @@ class Reference:
             pending = [best]
         return generated
 
-    def _source_states(self, source_tokens: list[int] | None) -> list[Tensor] | None:
-        if source_tokens is None or self.fusing is None:
-            return None
-        if not source_tokens:
+    @torch.no_grad()
+    def continued_source(self, source_tokens: list[int], count: int) -> list[int]:
+        """The source and up to `count` greedy tokens after it; an end-of-text token ends it and is not run itself."""
+        ends = self.model.config.eos_token_id
+        ends = set(ends if isinstance(ends, list) else [ends])
+        text = list(source_tokens)
+        while len(text) < len(source_tokens) + count:
+            best = int(self._source_free(text, self.fusing)[-1].argmax())
+            if best in ends:
+                break
+            text.append(best)
+        return text
+
+    def _source_free(self, tokens: list[int], adapter_count: int | None) -> Tensor:
+        """Logits [length, vocabulary] with the first `adapter_count` adapters, none of which fuses."""
+        everything = self.run.adapter_count
+        self.run.adapter_count = everything if adapter_count is None else adapter_count
+        self.run.source = None
+        try:
+            return self.model(self._ids(tokens), use_cache=False).logits[0]
+        finally:
+            self.run.adapter_count = everything
+
+    def _source(
+        self, tokens: list[int] | None, states: Tensor | None, continuation: int
+    ) -> tuple[list[Tensor] | None, int]:
+        """The source states per layer, those of up to `continuation` generated tokens included, and the prompt's length."""
+        if self.fusing is None or (tokens is None and states is None):
+            return None, 0
+        if (self.projection is None) != (states is None):
+            needs = "encoder states" if self.projection else "source tokens"
+            raise ValueError(f"the source of this adapter is given as {needs}")
+        if states is not None:
+            if continuation:
+                raise ValueError("encoder states cannot be continued")
+            projected = linear(states.to(self.projection[0]), *self.projection).unsqueeze(0)
+            return [projected] * len(self.model.model.layers), len(states)
+        if not tokens:
             raise ValueError("the source text has no tokens; pass None to run without a source")
+        return self._source_states(self.continued_source(tokens, continuation)), len(tokens)
+
+    def _source_states(self, source_tokens: list[int]) -> list[Tensor]:
         return self.residuals(source_tokens, adapter_count=self.fusing)
 
-    def _align(self, source: list[Tensor] | None, positions: range, prompt_length: int) -> None:
-        """Pairs target position i with source position i - prompt + source length: zero before it, held after it."""
+    def _align(self, source: list[Tensor] | None, positions: range, prompt_length: int, source_length: int) -> None:
+        """Pairs target position i with source position i - prompt + source length: zero before it, held after it.
+
+        `source_length` is that of the source prompt; states beyond it are those of the continued source.
+        """
+        inside = max(0, min(positions.stop, prompt_length) - positions.start)  # positions that belong to the prompt
+        self.run.spans = [range(inside)] if inside else []
+        self.run.spans += [range(at, at + 1) for at in range(inside, len(positions))]
         if source is None:
             self.run.source = None
             return
-        length = source[0].shape[1]
-        index = torch.tensor(positions, device=source[0].device) - prompt_length + length
+        index = torch.tensor(positions, device=source[0].device) - prompt_length + source_length
+        if self.alignment == "last":
+            index = index.clamp(min=source_length - 1)
         exists = (index >= 0).unsqueeze(-1)  # [positions, 1]
-        self.run.source = [states[:, index.clamp(0, length - 1)] * exists for states in source]
+        self.run.source = [states[:, index.clamp(0, states.shape[1] - 1)] * exists for states in source]
 
     def _ids(self, tokens: list[int]) -> Tensor:
         return torch.tensor([tokens], device=self.model.device)
 
 
-def load(base_dir: str | Path, adapter_dirs: list[str | Path] = (), dtype: torch.dtype = torch.float32) -> Reference:
+def load(
+    base_dir: str | Path,
+    adapter_dirs: list[str | Path] = (),
+    dtype: torch.dtype = torch.float32,
+    alignment: str = "right",
+) -> Reference:
     """Reads a base model and its adapters, applied in the order given.
 
     Attention runs in its eager form: the only one that honours Gemma 2's soft cap for certain.
     """
     model = AutoModelForCausalLM.from_pretrained(base_dir, dtype=dtype, attn_implementation="eager", local_files_only=True)
-    return Reference(model, list(adapter_dirs))
+    return Reference(model, list(adapter_dirs), alignment)

@@ -22,6 +22,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM, Gemma2Config, LlamaConfig
 
+import adapter_vectors
 import flare_reference
 from flare_reference import Reference
 from tiny_models import quiet, save_adapter, save_model, version_4_form, write_json
@@ -119,14 +120,14 @@ def logits_of(directory: Path, tokens: list[int], **changes) -> Tensor:
         return model.eval()(torch.tensor([tokens]), use_cache=False).logits[0]
 
 
-def greedy(name: str, reference: Reference, prompt: list[int], source: list[int] | None) -> Tensor:
+def greedy(name: str, reference: Reference, prompt: list[int], count: int = GREEDY_COUNT, **source) -> Tensor:
     """Greedy continuation with a cache, confirmed by one pass over the whole sequence."""
-    ids = reference.generate(prompt, source, GREEDY_COUNT)
-    steps = reference.logits(prompt + ids, source, prompt_length=len(prompt))[len(prompt) - 1 : -1]
+    ids = reference.generate(prompt, count=count, **source)
+    steps = reference.logits(prompt + ids, prompt_length=len(prompt), **source)[len(prompt) - 1 : -1]
     assert steps.argmax(-1).tolist() == ids, f"{name}: decoding with and without a cache differ"
     best, second = steps.topk(2).values.unbind(-1)
     margin = (best - second).min().item()
-    print(f"  {name:<34} smallest margin {margin:.4f}, {len(set(ids))} different tokens")
+    print(f"  {name:<38} smallest margin {margin:.4f}, {len(set(ids))} different tokens")
     assert margin > SMALLEST_MARGIN, f"{name}: a near tie, choose another seed"
     assert len(set(ids)) >= 10, f"{name}: the text repeats itself, choose another seed"
     assert reference.model.config.eos_token_id not in ids, f"{name}: the text ends early, choose another seed"
@@ -144,7 +145,7 @@ def expectations(directory: Path, seed: int) -> dict[str, Tensor]:
     base = flare_reference.load(directory)
     expected["logits.base"] = base.logits(tokens)
     expected |= {f"hidden.{layer}": state[0] for layer, state in enumerate(base.residuals(tokens))}
-    expected["greedy.base"] = greedy("greedy.base", base, prompt, None)
+    expected["greedy.base"] = greedy("greedy.base", base, prompt)
     if not (directory / "lora").exists():
         return expected
 
@@ -153,7 +154,7 @@ def expectations(directory: Path, seed: int) -> dict[str, Tensor]:
             ours = flare_reference.load(directory, [directory / adapter]).logits(tokens)
             peft = peft_logits(directory, adapter, tokens)
             difference = (ours - peft).abs().max().item()
-            print(f"  {adapter:<34} differs from peft by {difference:.1e}")
+            print(f"  {adapter:<38} differs from peft by {difference:.1e}")
             assert difference < 1e-5
             expected[f"logits.{adapter}"] = peft
     for adapter in ("flare-add", "flare-add_relu"):
@@ -164,7 +165,7 @@ def expectations(directory: Path, seed: int) -> dict[str, Tensor]:
     stack_dirs = [directory / "lora", directory / "flare-add_relu"]
     stack = flare_reference.load(directory, stack_dirs)
     expected["logits.lora+flare-add_relu"] = stack.logits(tokens, source)
-    expected["greedy.lora+flare-add_relu"] = greedy("greedy.lora+flare-add_relu", stack, prompt, source)
+    expected["greedy.lora+flare-add_relu"] = greedy("greedy.lora+flare-add_relu", stack, prompt, source_tokens=source)
 
     rounding = flare_reference.load(directory, stack_dirs, dtype=torch.float64).logits(tokens, source)
     difference = (rounding - expected["logits.lora+flare-add_relu"]).abs().max().item()
@@ -190,7 +191,7 @@ def peft_logits(directory: Path, adapter: str, tokens: list[int]) -> Tensor:
 
 def report(label: str, one: Tensor, other: Tensor, smallest: float) -> None:
     difference = (one - other).abs().max().item()
-    print(f"  {label:<34} moves a logit by {difference:.3f}")
+    print(f"  {label:<38} moves a logit by {difference:.3f}")
     assert difference > smallest, f"{label}: too small to be caught"
 
 
@@ -223,8 +224,8 @@ def flare_traps(directory: Path, stack: Reference, tokens, source, short, long_s
     """`stack` is a LoRA followed by a FLARE adapter."""
 
     class LeftAligned(Reference):
-        def _align(self, source, positions, prompt_length):
-            super()._align(source, positions, source[0].shape[1] if source else prompt_length)
+        def _align(self, source, positions, prompt_length, source_length):
+            super()._align(source, positions, source[0].shape[1] if source else prompt_length, source_length)
 
     class AdaptersLeftOn(Reference):
         def _source_states(self, source_tokens):
@@ -245,6 +246,26 @@ def flare_traps(directory: Path, stack: Reference, tokens, source, short, long_s
     # In the other order the source states come from the bare base, without the LoRA.
     swapped = flare_reference.load(directory, adapters[::-1])
     report("flare: adapters in the other order", swapped.logits(tokens, source), right, SMALLEST_TRAP)
+
+
+# --- Adapters of every kind ---------------------------------------------------------------------------------------
+
+
+def write_adapter_vectors(directory: Path, seed: int, base: Tensor) -> None:
+    """The adapters of adapter_vectors.py, expected-adapters.safetensors and, for llama, merged and combined weights."""
+    examples = example_tokens(base.shape[1], seed)
+    tokens = examples["tokens"]
+    adapter_vectors.write_adapters(directory, seed, tokens)
+    expected = adapter_vectors.peft_expectations(directory, tokens, base, report)
+    if directory.name != "llama-biased":
+        prompt = tokens[:PROMPT_COUNT]
+        expected |= adapter_vectors.flare_expectations(directory, seed, examples, prompt, base, report, greedy)
+    expected = {key: value.contiguous() for key, value in expected.items()}
+    save_file(expected, directory / "expected-adapters.safetensors", metadata={"format": "pt"})
+    if directory.name == "llama":
+        save_file(adapter_vectors.merged_bits(directory), directory / "merged-bits.safetensors", metadata={"format": "pt"})
+        combined, numbers = adapter_vectors.combinations(directory)
+        save_file(combined, directory / "combination.safetensors", metadata={"format": "pt", **numbers})
 
 
 # --- Writing ------------------------------------------------------------------------------------------------------
@@ -274,6 +295,7 @@ def main() -> None:
             model_traps(root / name, SEEDS[name])
             tensors = {key: value.contiguous() for key, value in expectations(root / name, SEEDS[name]).items()}
             save_file(tensors, root / name / "expected.safetensors", metadata={"format": "pt"})
+            write_adapter_vectors(root / name, SEEDS[name], tensors["logits.base"])
         write_json(root / "MANIFEST.json", manifest(root))
         shutil.rmtree(DESTINATION, ignore_errors=True)
         shutil.copytree(root, DESTINATION)
