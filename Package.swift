@@ -99,7 +99,7 @@ let package = Package(
     .testTarget(
       name: "ModelsTests",
       dependencies: [
-        "Adapters", "JSON", "Kernels", "Models", "Tensors", "TestSupport", "WeightFiles", system,
+        "Adapters", "Conversion", "JSON", "Kernels", "Models", "Tensors", "TestSupport", "WeightFiles", system,
       ]),
     .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "TestSupport", system]),
     .testTarget(

@@ -1,4 +1,5 @@
 import Adapters
+import Conversion
 import Kernels
 import Models
 import SystemPackage
@@ -9,22 +10,30 @@ import WeightFiles
 /// A tiny random checkpoint with the logits that transformers and peft compute for it.
 struct GoldenModel {
   let path: FilePath
-  private let expected: SafetensorsFile
+  private let expected: [SafetensorsFile]
 
   init(_ name: String) throws {
     path = Vectors.path("models/\(name)")
-    expected = try SafetensorsFile(path.appending("expected.safetensors"))
+    expected = try ["expected", "expected-adapters"].map {
+      try SafetensorsFile(path.appending("\($0).safetensors"))
+    }
+  }
+
+  /// A tensor of the witness.
+  func tensor(_ name: String) throws -> Tensor {
+    let file = expected.first { $0.info(named: name) != nil } ?? expected[0]
+    return try file.tensor(named: name)
   }
 
   func tokens(_ name: String) throws -> [Int] {
-    let bytes = try expected.tensor(named: name).byteArray
+    let bytes = try tensor(name).byteArray
     return stride(from: 0, to: bytes.count, by: 8).map { start in
       (0..<8).reduce(0) { $0 | Int(bytes[start + $1]) << (8 * $1) }
     }
   }
 
   func logits(_ name: String) throws -> [Float] {
-    try expected.tensor(named: "logits.\(name)").floatArray
+    try tensor("logits.\(name)").floatArray
   }
 
   func kernels() throws -> Kernels { try Kernels(threadCount: 2) }
@@ -61,6 +70,21 @@ struct GoldenModel {
       try files().tensors, plan, with: try kernels()
     ) { _ in .float32 }
     return (try model(running: tensors, with: plan.parts.compactMap(\.residue)), plan)
+  }
+
+  /// The model behind a merge to float32 on disk, opened from there.
+  func converted(
+    _ adapterName: String, in directory: FilePath
+  ) throws -> LanguageModel {
+    let destination = directory.appending("merged")
+    let conversion = try Conversion(
+      ConversionRequest(
+        model: files(), adapters: adapters([adapterName]).map { AdapterStack.Member($0) },
+        destination: destination, form: .huggingFace, elementType: .float32),
+      with: kernels())
+    try conversion.check()
+    try conversion.run()
+    return try LanguageModel(destination, with: kernels())
   }
 }
 
