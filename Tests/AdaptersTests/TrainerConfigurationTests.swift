@@ -94,7 +94,7 @@ struct TrainerConfigurationTests {
       ),
       (
         "a fusion for plain LoRA", "lora", .init(alpha: 8), ["fuse_config": ["fusion_fn": "mul"]],
-        "is plain LoRA by its name, adapter_config.json beside the checkpoint says 'mul'"
+        "is plain LoRA by its name, but 'mul' is asked for"
       ),
       (
         "two fusions", "flare-fusemt", .init(alpha: 8, fusion: "add"),

@@ -13,7 +13,8 @@ struct GoldenModel {
   private let expected: [SafetensorsFile]
 
   init(_ name: String) throws {
-    path = Vectors.path("models/\(name)")
+    let path = Vectors.path("models/\(name)")
+    self.path = path
     expected = try ["expected", "expected-adapters"].map {
       try SafetensorsFile(path.appending("\($0).safetensors"))
     }

@@ -27,6 +27,8 @@ public struct TrainerCheckpoint: Sendable {
   public let heads: [TensorInfo]
   /// How many weights of the base were NF4.
   public let dequantizedCount: Int
+  /// What is odd about the files and changes no number, one sentence each.
+  public let warnings: [String]
   /// `config.json` beside the checkpoint, if there is one.
   public let configurationPath: FilePath?
   /// `adapter_config.json` beside the checkpoint, if there is one and it can only mean one adapter.
@@ -47,27 +49,36 @@ public struct TrainerCheckpoint: Sendable {
       let file = folder.appending(name)
       return file.isRegularFile ? file : nil
     }
+    let (source, warnings) = try Self.open(path)
     try self.init(
-      Self.open(path), path: path, ignoresHeads: ignoresHeads, dequantizedAs: elementType,
-      configurationPath: beside("config.json"),
+      source, path: path, ignoresHeads: ignoresHeads, dequantizedAs: elementType,
+      warnings: warnings, configurationPath: beside("config.json"),
       adapterConfiguration: try beside(Adapter.configurationName).map(JSONValue.init(contentsOf:)))
   }
 
-  private static func open(_ path: FilePath) throws -> any TensorSource {
+  private static func open(
+    _ path: FilePath
+  ) throws -> (source: any TensorSource, warnings: [String]) {
     guard path.isDirectory else {
-      return path.extension == "safetensors" ? try SafetensorsFile(path) : try PickledFile(path)
+      if path.extension == "safetensors" { return (try SafetensorsFile(path), []) }
+      let file = try PickledFile(path)
+      return (file, file.warnings)
     }
-    let isPickled = try path.directoryEntries().contains {
-      $0.hasPrefix(PickledCheckpoint.fileName)
+    // Newer trainers save safetensors; where both are, the pickle is the trainer's own.
+    guard try path.directoryEntries().contains(where: { $0.hasPrefix(PickledCheckpoint.fileName) })
+    else {
+      let checkpoint = try SafetensorsCheckpoint(path)
+      return (checkpoint, checkpoint.warnings)
     }
-    return isPickled ? try PickledCheckpoint(path) : try SafetensorsCheckpoint(path)
+    let checkpoint = try PickledCheckpoint(path)
+    return (checkpoint, checkpoint.warnings)
   }
 
   /// Takes apart the tensors of `source`.
   init(
     _ source: any TensorSource, path: FilePath, ignoresHeads: Bool = false,
-    dequantizedAs elementType: ElementType? = nil, configurationPath: FilePath? = nil,
-    adapterConfiguration: JSONValue? = nil
+    dequantizedAs elementType: ElementType? = nil, warnings: [String] = [],
+    configurationPath: FilePath? = nil, adapterConfiguration: JSONValue? = nil
   ) throws {
     let source = try NF4Tensors(source, path: path, as: elementType)
     var parts = try TrainerParts(source, path: path)
@@ -75,6 +86,7 @@ public struct TrainerCheckpoint: Sendable {
     adapters = try parts.takeAdapters(on: base)
     heads = parts.heads
     self.path = path
+    self.warnings = warnings
     self.configurationPath = configurationPath
     self.adapterConfiguration = adapters.count == 1 ? adapterConfiguration : nil
     dequantizedCount = source.quantizedCount

@@ -9,12 +9,15 @@ protocol CheckpointFile: TensorSource {
   static var checkpointName: String { get }
   /// How the names of shards end.
   static var suffix: String { get }
+  /// What is odd about the file and changes no number, one sentence each.
+  var warnings: [String] { get }
   init(_ path: FilePath) throws(WeightFileError)
 }
 
 extension SafetensorsFile: CheckpointFile {
   static var checkpointName: String { SafetensorsCheckpoint.fileName }
   static var suffix: String { ".safetensors" }
+  var warnings: [String] { [] }
 }
 
 extension PickledFile: CheckpointFile {
@@ -89,7 +92,7 @@ struct CheckpointFiles<File: CheckpointFile>: TensorSource {
 
   private init(_ files: [File], warnings: [String]) {
     self.files = files
-    self.warnings = warnings
+    self.warnings = warnings + files.flatMap(\.warnings)
     tensorInfos = files.flatMap(\.tensorInfos)
     var fileOfTensor: [String: Int] = [:]
     for (position, file) in files.enumerated() {

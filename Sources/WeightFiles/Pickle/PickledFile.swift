@@ -40,6 +40,13 @@ public struct PickledFile: TensorSource {
     entries = Dictionary(uniqueKeysWithValues: contents.entries.map { ($0.info.name, $0) })
   }
 
+  /// What is odd about the file and changes no number, one sentence each.
+  public var warnings: [String] {
+    guard !ignoredKeys.isEmpty else { return [] }
+    let keys = ignoredKeys.map { "'\($0)'" }.joined(separator: ", ")
+    return ["\(path): \(keys) beside the state_dict are not read"]
+  }
+
   public func info(named name: String) -> TensorInfo? { entries[name]?.info }
 
   public func tensor(named name: String) throws(TensorSourceError) -> Tensor {
