@@ -117,7 +117,8 @@ extension Adapter {
       path.appending($0).appending(configurationName).exists
     }
     guard !names.isEmpty else { return "" }
-    return " There are adapters inside: " + names.map { "'\(path.appending($0))'" }.joined(separator: ", ")
+    return " There are adapters inside: "
+      + names.map { "'\(path.appending($0))'" }.joined(separator: ", ")
   }
 }
 

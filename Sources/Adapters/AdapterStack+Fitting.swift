@@ -143,7 +143,8 @@ extension AdapterStack.Level {
   /// Draws together what the level does to embeddings and head alike, which are one tensor.
   fileprivate mutating func joinTied(with kernels: Kernels) throws {
     let shared = replacements.filter {
-      $0.name == ModuleNames.embeddingsWeight && sharesWithTiedHead($0)
+      $0.name == ModuleNames.embeddingsWeight
+        && ($0.isSharedWithTiedHead || adapter.keepsWeightTying)
     }
     let twins = replacements.filter { head in
       head.name == ModuleNames.outputHeadWeight
@@ -184,6 +185,11 @@ extension AdapterStack.Level {
 extension AdapterStack.Level {
   /// Whether a head that is tied to the embeddings changes with them.
   func sharesWithTiedHead(_ replacement: TensorReplacement) -> Bool {
-    replacement.isSharedWithTiedHead || adapter.keepsWeightTying
+    if adapter.keepsWeightTying { return true }
+    // A head with trained tokens of its own has no others.
+    let hasOwnRows = replacements.contains {
+      $0.name == ModuleNames.outputHeadWeight && $0.origin == replacement.origin
+    }
+    return replacement.isSharedWithTiedHead && !hasOwnRows
   }
 }

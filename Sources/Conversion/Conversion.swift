@@ -70,7 +70,8 @@ public struct Conversion: Sendable {
     }
     guard request.model.adapterPaths.isEmpty else {
       throw ConversionError(
-        .usage, "\(request.model.path): has adapters of its own beside its weights, which a "
+        .usage,
+        "\(request.model.path): has adapters of its own beside its weights, which a "
           + "combination would lose. Combine on the base they were made for")
     }
     return MergePlan(try AdapterCombination(request.adapters, by: method))

@@ -30,7 +30,8 @@ struct ConvertCommand: ParsableCommand {
   var output: FilePath
 
   @Option(
-    help: "The form to write: hf, bundle (a directory) or flare (one file); peft or gguf for adapters.")
+    help:
+      "The form to write: hf, bundle (a directory) or flare (one file); peft or gguf for adapters.")
   var to: FormArgument?
 
   @Option(help: "Quantize weights to int8 or int4 (in groups of 32 along a row).")

@@ -58,7 +58,8 @@ struct MergeCommand: ParsableCommand {
     let request = ConversionRequest(
       model: files, adapters: try adapters.read(for: files, with: kernels),
       destination: output,
-      form: intoQuantized ? ConversionRequest.Form(destination: output) : .huggingFace, elementType: options.dtype?.elementType,
+      form: intoQuantized ? ConversionRequest.Form(destination: output) : .huggingFace,
+      elementType: options.dtype?.elementType,
       isSourceFree: options.noSource, mayReplace: options.overwrite, merging: merging)
     try run(request, with: kernels, json: options.json, verifies: verify)
   }

@@ -73,7 +73,8 @@ public struct JSONFields: Sendable {
     guard let name = try optional(key, as: String.self) else { return nil }
     guard let choice = Choice(rawValue: name) else {
       let known = Choice.allCases.map(\.rawValue).joined(separator: ", ")
-      throw JSONFieldError("\(subject): '\(key)' is \"\(name)\", which is unknown (known: \(known))")
+      throw JSONFieldError(
+        "\(subject): '\(key)' is \"\(name)\", which is unknown (known: \(known))")
     }
     return choice
   }

@@ -79,7 +79,9 @@ struct AdapterReadingTests {
     ("fuse_config", ["fusion_fn": "add", "scale": 2], "'fuse_config' has 'scale' 2"),
     ("rank_pattern", ["(": 2], "\"(\", which is no regular expression"),
     ("fuse_config", ["fusion_fn": "max"], "'fusion_fn' is \"max\", which this version cannot run"),
-    ("fuse_config", ["fusion_fn": "add", "source_alignment": "left"], "\"left\", which is unknown"),
+    (
+      "fuse_config", ["fusion_fn": "add", "source_alignment": "left"], "\"left\", which is unknown"
+    ),
     (
       "fuse_config", ["fusion_fn": "cross-attention"],
       "'cross_attention_config' is missing, expected an object"

@@ -51,6 +51,45 @@ struct AdapterStackTests {
     }
   }
 
+  @Test func `an adapter that resized the vocabulary and saved half of it is refused`() throws {
+    let files = AdapterFiles()
+    let base = TensorTable([
+      ("\(AdapterFiles.module).weight", Tensor((0..<24).map { Float($0) }, shape: [6, 4])),
+      ("model.embed_tokens.weight", Tensor((0..<12).map { Float($0) }, shape: [3, 4])),
+      ("lm_head.weight", Tensor((0..<12).map { Float($0) }, shape: [3, 4])),
+    ])
+    let larger = (
+      "base_model.model.model.embed_tokens.weight",
+      Tensor((0..<16).map { Float($0) }, shape: [4, 4])
+    )
+    let resized = try stack(files.with(tensors: files.tensors + [larger]))
+    let error = #expect(throws: AdapterError.self) { try resized.fitted(to: base) }
+    #expect(error?.detail.contains("embeddings for 4 tokens and a head for 3") == true)
+  }
+
+  @Test func `a weight is no weight for whole tensors and for lengths`() throws {
+    let files = AdapterFiles()
+    let norm = ("base_model.model.model.norm.weight", Tensor([2, 2, 2, 2], shape: [4]))
+    let saved = try files.setting("modules_to_save", to: ["norm"])
+      .with(tensors: files.tensors + [norm]).read()
+    let lengths = (
+      "\(AdapterFiles.prefix).lora_magnitude_vector", Tensor([1, 2, 3, 4, 5, 6], shape: [6])
+    )
+    let dora = try files.setting("use_dora", to: true)
+      .with(tensors: files.tensors + [lengths]).read()
+    for adapter in [saved, dora] {
+      #expect(throws: Never.self) { try AdapterStack([AdapterStack.Member(adapter)]) }
+      #expect(throws: AdapterError.self) {
+        try AdapterStack([AdapterStack.Member(adapter, weight: 0.5)])
+      }
+    }
+    let flare = try files.setting("fuse_config", to: ["fusion_fn": "add"]).read()
+    let members = [flare, dora].map { AdapterStack.Member($0) }
+    let error = #expect(throws: AdapterError.self) { try AdapterStack(members) }
+    #expect(error?.detail.contains("uses DoRA behind the FLARE adapter") == true)
+    #expect(throws: Never.self) { try AdapterStack(members.reversed()) }
+  }
+
   @Test func `two FLARE adapters cannot run at once`() throws {
     let flare = AdapterFiles().setting("fuse_config", to: ["fusion_fn": "add"])
     let error = #expect(throws: AdapterError.self) { try stack(flare, flare) }

@@ -37,6 +37,7 @@ struct EveryAdapterTests {
       Case(model: "llama", adapter: "mlx-dora", key: "dora"),
       Case(model: "llama", adapter: "named-lora", key: "lora"),
       Case(model: "llama", adapter: "resized", tokens: "resized_tokens"),
+      Case(model: "llama", adapter: "resized-embedding", tokens: "resized_tokens"),
       Case(model: "gemma2", adapter: "resized", tokens: "resized_tokens"),
       Case(model: "gemma2", adapter: "resized-embedding", tokens: "resized_tokens"),
     ]
@@ -97,7 +98,9 @@ struct EveryAdapterTests {
       of: known, source: source(of: test, golden))
     var largest: Float = 0
     for row in 0..<known.count {
-      for column in 0..<columns { largest = max(largest, abs(base[row][column] - adapted[row][column])) }
+      for column in 0..<columns {
+        largest = max(largest, abs(base[row][column] - adapted[row][column]))
+      }
     }
     #expect(largest > 0.1)
   }
@@ -129,13 +132,5 @@ struct EveryAdapterTests {
         of: golden.tokens("tokens"), reading: Source(content, alignment: .last))
       expectClose(logits, try golden.logits("\(name).last"), within: GoldenLogitsTests.tolerance)
     }
-  }
-
-  @Test func `an adapter that resized the vocabulary and saved half of it is refused`() throws {
-    let golden = try GoldenModel("llama")
-    let error = #expect(throws: AdapterError.self) { try golden.model(["resized-embedding"]) }
-    #expect(
-      error?.detail.contains("embeddings for 99 tokens and a head for 96") == true,
-      "\(error?.description ?? "no error")")
   }
 }

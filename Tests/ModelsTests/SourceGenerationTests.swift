@@ -87,7 +87,9 @@ struct SourceGenerationTests {
           try model.logitArray(of: tokens, reading: .cache(cache))
             == model.logitArray(of: tokens, reading: source))
         let other = try golden.model(["flare-add_relu"].filter { _ in adapters.count > 1 })
-        #expect(throws: ModelError.self) { try other.logitArray(of: tokens, reading: .cache(cache)) }
+        #expect(throws: ModelError.self) {
+          try other.logitArray(of: tokens, reading: .cache(cache))
+        }
       }
     }
   }

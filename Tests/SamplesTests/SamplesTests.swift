@@ -19,7 +19,8 @@ struct SamplesTests {
       let model = try sample.model(greedy.adapters)
       let tokenizer = try #require(model.tokenizer)
       let tokens = try model.generate(
-        from: tokenizer.encode(greedy.prompt), source: greedy.source.map { .tokens(tokenizer.encode($0)) },
+        from: tokenizer.encode(greedy.prompt),
+        source: greedy.source.map { .tokens(tokenizer.encode($0)) },
         options)
       #expect(tokens == greedy.tokens, "\(greedy.adapters)")
     }

@@ -51,8 +51,11 @@ extension CombinedUpdate {
     to rank: Int, at path: FilePath, _ kernels: Kernels
   ) throws(AdapterError) -> LowRankUpdate {
     let stackedRank = shares.reduce(0) { $0 + $1.update.rank }
-    let isThin = method == .linear && stackedRank <= min(
-      shares[0].update.loraB.shape[0], shares[0].update.loraA.shape[1])
+    let isThin =
+      method == .linear
+      && stackedRank
+        <= min(
+          shares[0].update.loraB.shape[0], shares[0].update.loraA.shape[1])
     let pair = isThin ? thinPair(rank, kernels) : densePair(rank, kernels)
     guard let pair else {
       throw AdapterError(

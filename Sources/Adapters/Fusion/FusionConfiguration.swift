@@ -43,7 +43,8 @@ struct FusionConfiguration: Sendable {
     let known = ["num_attention_heads", "hidden_size", "dropout"]
     for (key, value) in config.members where !known.contains(key) && !value.isVacuous {
       throw JSONFieldError(
-        "\(config.subject) has '\(key)' \(value.shortDescription), which this version does not know")
+        "\(config.subject) has '\(key)' \(value.shortDescription), which this version does not know"
+      )
     }
     return try config.required("num_attention_heads")
   }

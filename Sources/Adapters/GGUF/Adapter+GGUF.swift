@@ -11,7 +11,8 @@ extension Adapter {
     guard let base else {
       throw AdapterError(
         .configuration, path,
-        "a GGUF adapter has its rows in an order that depends on the base. Say which base it is for")
+        "a GGUF adapter has its rows in an order that depends on the base. Say which base it is for"
+      )
     }
     if let architecture = base.architecture, architecture != file.architecture.rawValue {
       throw AdapterError(

@@ -40,7 +40,8 @@ extension Adapter {
     }
     guard !updates.allSatisfy(\.isZero) else {
       throw AdapterError(
-        .tensors, directory, "every update is zero: the adapter would change nothing. Is it trained?")
+        .tensors, directory,
+        "every update is zero: the adapter would change nothing. Is it trained?")
     }
     self.init(
       path: directory, form: .mlx, updates: updates, baseModelName: configuration.baseModelName)
@@ -112,12 +113,14 @@ struct MLXConfiguration {
     let known = ["rank", "scale", "dropout", "keys", "alpha"]
     for (key, value) in parameters.members where !known.contains(key) && !value.isVacuous {
       throw JSONFieldError(
-        "\(parameters.subject) has '\(key)' \(value.shortDescription), which this version does not know")
+        "\(parameters.subject) has '\(key)' \(value.shortDescription), which this version does not know"
+      )
     }
     rank = try parameters.required("rank")
     scale = Float(try parameters.required("scale", as: Double.self))
     guard scale.isFinite, scale != 0 else {
-      throw JSONFieldError("\(parameters.subject) has 'scale' \(scale), expected a number other than 0")
+      throw JSONFieldError(
+        "\(parameters.subject) has 'scale' \(scale), expected a number other than 0")
     }
     baseModelName = try fields.optional("model")
   }

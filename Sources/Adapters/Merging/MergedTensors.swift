@@ -56,7 +56,9 @@ public struct MergedTensors: TensorSource {
   public func info(named name: String) -> TensorInfo? { base.info(named: name).map(edited) }
 
   public func tensor(named name: String) throws(TensorSourceError) -> Tensor {
-    guard let info = base.info(named: name) else { throw TensorSourceError(missing: name, in: base) }
+    guard let info = base.info(named: name) else {
+      throw TensorSourceError(missing: name, in: base)
+    }
     let type = edited(info).elementType
     let steps = edits.byTensor[name] ?? []
     guard let first = steps.first else {
@@ -78,6 +80,7 @@ public struct MergedTensors: TensorSource {
     let tensor = try base.tensor(named: name)
     var shape = tensor.shape
     var weight = kernels.floats(of: tensor)  // [out, in]
+    let intermediate = rounding.intermediateType(of: type)
     for step in steps {
       switch step {
       case .replace(let replacement):
@@ -89,9 +92,10 @@ public struct MergedTensors: TensorSource {
           shape = replacement.tensor.shape
           weight = kernels.floats(of: replacement.tensor)
         }
+        if let intermediate { kernels.round(&weight, to: intermediate) }
       case .update(let update):
         update.merge(
-          into: &weight, rounding: rounding.intermediateType(of: type), measurements, kernels)
+          into: &weight, rounding: intermediate, measurements, kernels)
       case .combine(let combined):
         let delta = combined.delta(with: kernels)
         measurements?.record(combined, delta, before: weight, kernels)
@@ -107,7 +111,8 @@ public struct MergedTensors: TensorSource {
     }
     let result = kernels.tensor(weight, shape: shape, as: type)
     try checkRange(of: result, named: name)
-    if type == tensor.elementType, result.hasSameBytes(as: tensor), steps.contains(where: \.isFelt) {
+    if type == tensor.elementType, result.hasSameBytes(as: tensor), steps.contains(where: \.isFelt)
+    {
       throw TensorSourceError(
         "'\(name)' does not change: every delta is too small for \(type)"
           + (type == .float32 ? "" : ". Merge with --dtype f32"))

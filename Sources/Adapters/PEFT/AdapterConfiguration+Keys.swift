@@ -24,7 +24,9 @@ extension AdapterConfiguration {
 
   /// Initialisations that leave the base as it was; the others change it, and merging into the
   /// original base would be wrong.
-  private static let harmlessInitializations: Set<String> = ["gaussian", "eva", "orthogonal", "mica"]
+  private static let harmlessInitializations: Set<String> = [
+    "gaussian", "eva", "orthogonal", "mica",
+  ]
 
   static func refuseUnsupported(
     in fields: JSONFields, of directory: FilePath

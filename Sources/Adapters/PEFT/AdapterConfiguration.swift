@@ -106,6 +106,10 @@ struct AdapterConfiguration: Sendable {
 
   /// Whether the adapter was made for `module`, so that its tensors must be there.
   func targets(_ module: String) -> Bool {
+    // A head that is kept one with adapted embeddings is adapted like them.
+    if keepsWeightTying, module == ModuleNames.outputHead, targets(ModuleNames.embeddings) {
+      return true
+    }
     guard targets.selects(module), exclusions?.selects(module) != true,
       !modulesToSave.contains(where: { ".\(module).".contains(".\($0).") })
     else { return false }

@@ -21,21 +21,25 @@ extension AdapterTensors {
     let (loraA, loraB): (Tensor, Tensor)
     let isEmbedding = tensors[.embeddingA] != nil || tensors[.embeddingB] != nil
     if isEmbedding {
-      let pair = try pair(of: module, .embeddingA, .embeddingB, names: ("lora_embedding_A", "lora_embedding_B"))
+      let pair = try pair(
+        of: module, .embeddingA, .embeddingB, names: ("lora_embedding_A", "lora_embedding_B"))
       // Turned around: an embedding's weight is [vocabulary, hidden], its delta (B · A)ᵀ.
       (loraA, loraB) = (pair.b.transposed, pair.a.transposed)
     } else if tensors[.loraA] != nil || tensors[.loraB] != nil {
       (loraA, loraB) = try pair(of: module, .loraA, .loraB, names: ("lora_A", "lora_B"))
     } else {
       for kind in [Kind.loraBBias, .magnitude] {
-        if let stray = tensors[kind] { throw refuse("'\(stray.name)' stands alone, without a pair") }
+        if let stray = tensors[kind] {
+          throw refuse("'\(stray.name)' stands alone, without a pair")
+        }
       }
       return nil
     }
     let width = isEmbedding ? loraA.shape[1] : loraB.shape[0]
     return LowRankUpdate(
       module: module, loraA: loraA, loraB: loraB,
-      outputBias: try vector(tensors[.loraBBias], of: module, width, isExpected: hasBias, "lora_bias"),
+      outputBias: try vector(
+        tensors[.loraBBias], of: module, width, isExpected: hasBias, "lora_bias"),
       magnitude: try vector(
         tensors[.magnitude], of: module, width, isExpected: usesDoRA, "use_dora"),
       crossAttention: fusion == .crossAttention

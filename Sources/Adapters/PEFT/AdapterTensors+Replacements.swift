@@ -22,7 +22,9 @@ extension AdapterTensors {
       if let info = tensors[.trainedTokens] {
         replacements.append(try trainedTokens(of: module, info, configuration))
       }
-      if let stray = crossAttentionKind(in: tensors), configuration.fusion?.function != .crossAttention {
+      if let stray = crossAttentionKind(in: tensors),
+        configuration.fusion?.function != .crossAttention
+      {
         throw refuse("holds '\(stray.name)', but 'fusion_fn' is not \"cross-attention\"")
       }
     }
@@ -112,7 +114,10 @@ extension AdapterTensors {
         modules.contains(where: { module, tensors in
           module.hasSuffix(name)
             && tensors.keys.contains {
-              switch $0 { case .saved, .savedCopy: true default: false }
+              switch $0 {
+              case .saved, .savedCopy: true
+              default: false
+              }
             }
         })
       else {

@@ -76,7 +76,9 @@ extension Adapter {
 
 extension AdapterTensors {
   fileprivate func hasUpdate(of module: String) -> Bool {
-    modules[module]?.keys.contains { $0 != .saved("weight") && $0 != .saved("bias") && $0 != .trainedTokens }
+    modules[module]?.keys.contains {
+      $0 != .saved("weight") && $0 != .saved("bias") && $0 != .trainedTokens
+    }
       ?? false
   }
 }
@@ -90,7 +92,8 @@ extension TensorReplacement {
 
 extension ResidueConfiguration.Replacement {
   fileprivate func read(from tensors: AdapterTensors) throws -> TensorReplacement {
-    let place = TensorReplacement(name: name, tensor: Tensor([], shape: [0]), rows: rows, origin: origin)
+    let place = TensorReplacement(
+      name: name, tensor: Tensor([], shape: [0]), rows: rows, origin: origin)
     guard let info = tensors.modules[place.module]?[place.residueKind] else {
       throw tensors.refuse("'\(name)' has no tensor")
     }

@@ -57,7 +57,9 @@ struct ResidueConfiguration {
         "fusion": module.fusion.map { .string($0.rawValue) } ?? nil,
         "in_weights": .boolean(module.isInWeights),
       ]
-      if module.fusion == .crossAttention { entry["num_attention_heads"] = .integer(module.headCount) }
+      if module.fusion == .crossAttention {
+        entry["num_attention_heads"] = .integer(module.headCount)
+      }
       return (name, JSONValue.object(entry))
     }
     var document: JSONObject = [
@@ -94,12 +96,13 @@ extension ResidueConfiguration {
       }
       self.modules = modules
       let replaced = try fields.fields("replacements")
-      replacements = try replaced?.members.keys.map { name in
-        guard let entry = try replaced?.fields(name) else {
-          throw JSONFieldError("\(fields.subject): replacement '\(name)' is null")
-        }
-        return try Replacement(entry, named: name)
-      } ?? []
+      replacements =
+        try replaced?.members.keys.map { name in
+          guard let entry = try replaced?.fields(name) else {
+            throw JSONFieldError("\(fields.subject): replacement '\(name)' is null")
+          }
+          return try Replacement(entry, named: name)
+        } ?? []
       alignment = try fields.choice("source_alignment") ?? .right
     } catch let error as JSONFieldError {
       throw AdapterError(.configuration, directory, error.description)
@@ -137,7 +140,8 @@ extension ResidueConfiguration.Replacement {
       throw JSONFieldError("\(fields.subject): 'origin' is missing, expected a string")
     }
     self.origin = origin
-    guard rows.map({ !$0.isEmpty && Set($0).count == $0.count && $0.allSatisfy { $0 >= 0 } }) ?? true
+    guard
+      rows.map({ !$0.isEmpty && Set($0).count == $0.count && $0.allSatisfy { $0 >= 0 } }) ?? true
     else {
       throw JSONFieldError("\(fields.subject): 'rows' are not different rows of a matrix")
     }

@@ -74,7 +74,6 @@ enum QuantizationArgument: String, ExpressibleByArgument, CaseIterable {
   }
 }
 
-
 extension ParsableCommand {
   /// Runs a conversion with progress and prints its report.
   ///
@@ -89,7 +88,8 @@ extension ParsableCommand {
     let bar = ProgressBar("Writing", total: conversion.byteCount, unit: .bytes)
     try bar.during { try conversion.run { bar.advance(by: $0) } }
     let seconds = (ContinuousClock.now - start).seconds
-    let verification = try verifies
+    let verification =
+      try verifies
       ? MergeVerification(of: conversion, at: request.destination, with: kernels) : nil
     let report = ConversionReport(conversion, verification, seconds: seconds)
     if json { writeJSON(report.json) } else { standardOutput.write(report.text) }

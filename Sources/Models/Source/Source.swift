@@ -17,8 +17,10 @@ public struct Source: Sendable {
   public let content: Content
   /// nil for what the adapter says.
   public var alignment: SourceAlignment?
-  /// Whether the base goes on writing the source, greedily, while the target is decoded, so that
-  /// generated tokens pair with generated tokens. Otherwise the last state is held.
+  /// Whether the base goes on writing the source while the target is decoded.
+  ///
+  /// It does so greedily, and generated tokens pair with generated tokens. Otherwise the last state
+  /// is held.
   public var isContinued: Bool
 
   public init(

@@ -1,0 +1,65 @@
+import Adapters
+import Kernels
+import SystemPackage
+import Tensors
+import TestSupport
+import Testing
+import WeightFiles
+
+/// Merges into BF16 weights against PEFT's, bit for bit.
+struct MergeBitsTests {
+  struct Case: CustomTestStringConvertible {
+    let module: String
+    let adapter: String
+    let rounding: MergeRounding
+    var isSafe = false
+    var testDescription: String { "\(module) \(adapter) \(rounding)" }
+  }
+
+  static let cases =
+    ["model.layers.0.self_attn.q_proj", "model.layers.1.mlp.down_proj"].flatMap { module in
+      [
+        Case(module: module, adapter: "lora", rounding: .once),
+        Case(module: module, adapter: "lora", rounding: .twice, isSafe: true),
+        Case(module: module, adapter: "rslora-patterns", rounding: .once),
+      ]
+    } + [
+      // PEFT always rounds the update of an embedding first.
+      Case(module: "model.embed_tokens", adapter: "embedding", rounding: .twice)
+    ]
+
+  func merged(_ test: Case, _ rounding: MergeRounding) throws -> (actual: Tensor, expected: Tensor)
+  {
+    let kernels = try Kernels(threadCount: 2)
+    let llama = Vectors.path("models/llama")
+    let bits = try SafetensorsFile(llama.appending("merged-bits.safetensors"))
+    let base = TensorTable([
+      ("\(test.module).weight", try bits.tensor(named: "\(test.module).base"))
+    ])
+    let adapter = try Adapter(llama.appending(test.adapter), with: kernels)
+    let plan = MergePlan(try AdapterStack([AdapterStack.Member(adapter)]))
+    let actual = try MergedTensors(base, plan, with: kernels, rounding: rounding)
+      .tensor(named: "\(test.module).weight")
+    let key = "\(test.module).\(test.adapter)\(test.isSafe ? ".safe" : "")"
+    return (actual, try bits.tensor(named: key))
+  }
+
+  @Test(arguments: cases)
+  func `a merge has the bits of PEFT's`(test: Case) throws {
+    let (actual, expected) = try merged(test, test.rounding)
+    #expect(actual.elementType == .bfloat16)
+    #expect(actual.hasSameBytes(as: expected))
+    let other = try merged(test, test.rounding == .once ? .twice : .once).actual
+    #expect(!other.hasSameBytes(as: expected), "one rounding and two are the same here")
+  }
+
+  @Test(arguments: ["model.layers.0.self_attn.q_proj", "model.layers.1.mlp.down_proj"])
+  func `a merge of DoRA differs from PEFT's by the last bit at most`(module: String) throws {
+    let (actual, expected) = try merged(
+      Case(module: module, adapter: "dora", rounding: .once), .once)
+    // PyTorch's norm is a sum in another order, a unit of float32 away.
+    let (ours, theirs) = (actual.byteArray, expected.byteArray)
+    let differing = zip(ours, theirs).count { $0 != $1 }
+    #expect(differing <= ours.count / 500, "\(differing) of \(ours.count) bytes")
+  }
+}
