@@ -1,8 +1,8 @@
 """The adapters of every kind in Tests/Vectors/models, what is expected of them, and the mistakes they must catch.
 
-Part of make_vectors.py. Whatever PEFT can run, PEFT runs: the logits of a PEFT adapter are those of the adapted model, not of
-a merged one, for PEFT's own merge differs from what it runs wherever a tied embedding is adapted. The generator prints where,
-and fails if that list ever changes.
+Part of make_vectors.py. Whatever PEFT can run, PEFT runs: the logits of a PEFT adapter are those of the adapted model,
+not of a merged one, for PEFT's own merge differs from what it runs wherever a tied embedding is adapted. The generator
+prints where, and fails if that list ever changes.
 """
 
 from __future__ import annotations
@@ -96,7 +96,9 @@ def peft_adapters(model: str, tokens: list[int]) -> dict[str, dict]:
     return shared | {
         "lora-2": {**small, "lora_alpha": 5, "target_modules": ["q_proj", "down_proj"]},
         # Untied, PEFT forgets the new rows of an output matrix that is not adapted too.
-        "resized-embedding": {**small, "new_tokens": NEW_TOKENS, "target_modules": ["embed_tokens", "lm_head", "q_proj"]},
+        "resized-embedding": {
+            **small, "new_tokens": NEW_TOKENS, "target_modules": ["embed_tokens", "lm_head", "q_proj"]
+        },  # fmt: skip
         "regex-targets": {
             **small, "target_modules": r".*\.(0|2)\..*\.(q|v|down)_proj", "exclude_modules": r".*\.2\.self_attn\.v_proj"
         },  # fmt: skip
@@ -158,7 +160,7 @@ def write_mlx(directory: Path, source: str, destination: str) -> None:
         path, suffix = next((key.removesuffix(f".{old}"), new) for old, new in suffixes.items() if key.endswith(old))
         path = path.removeprefix("base_model.model.")
         modules.add(path.split(".", 3)[3])
-        tensors[f"{path}.{suffix}"] = value.float().mT.contiguous().numpy() if value.ndim == 2 else value.float().numpy()
+        tensors[f"{path}.{suffix}"] = value.float().T.contiguous().numpy() if value.ndim == 2 else value.float().numpy()
     parameters = {"rank": fields["r"], "scale": fields["lora_alpha"] / fields["r"], "dropout": 0.0}
     config = {
         "model": directory.name,
@@ -175,10 +177,13 @@ def write_mlx(directory: Path, source: str, destination: str) -> None:
 
 
 def running(directory: Path, adapter: Path, dtype: torch.dtype = torch.float32) -> PeftModel:
-    """The base with the adapter at run time, as PEFT loads it; a resized vocabulary is the caller's business there."""
+    """The base with the adapter at run time, as PEFT loads it once the vocabulary is as large as the adapter's."""
     base = AutoModelForCausalLM.from_pretrained(directory, dtype=dtype, attn_implementation="eager")
-    if adapter.name.startswith("resized"):
-        resize_vocabulary(base, base.config.vocab_size + NEW_TOKENS)
+    stored = load_file(adapter / "adapter_model.safetensors")
+    ends = ("embed_tokens.weight", "lm_head.weight", "embed_tokens.base_layer.weight", "lm_head.base_layer.weight")
+    vocabulary = max([len(value) for key, value in stored.items() if key.endswith(ends)], default=0)
+    if vocabulary > base.config.vocab_size:
+        resize_vocabulary(base, vocabulary)
     return PeftModel.from_pretrained(base, adapter).eval()
 
 
@@ -224,7 +229,8 @@ def peft_expectations(directory: Path, tokens: list[int], base: Tensor, report: 
             report(f"{name}: bias scaled too", dora_with_scaled_bias(directory, tokens), right, SMALLEST_TRAP)
         for label, wrong in tying_mistakes(directory, name, ids):
             report(f"{name}: {label}", wrong, right, SMALLEST_TRAP)
-    assert merges_wrongly == PEFT_MERGES_WRONGLY.get(directory.name, set()), "peft merges other adapters wrongly than it did"
+    known = PEFT_MERGES_WRONGLY.get(directory.name, set())
+    assert merges_wrongly == known, f"peft merged {sorted(known)} wrongly, now {sorted(merges_wrongly)}"
     if not any(name.startswith("resized") for name in peft_adapters(directory.name, tokens)):
         del expected["resized_tokens"]
     return expected
@@ -412,7 +418,8 @@ def text_with_its_own_source(
     """A text of flare-add_relu: with alignment "last", or while its source goes on, to the end or not."""
     adapters, name = [directory / "flare-add_relu"], f"greedy.flare-add_relu.{label}"
     generator = torch.Generator().manual_seed(SOURCE_SEEDS[directory.name][label])
-    text = torch.randint(3, AutoConfig.from_pretrained(directory).vocab_size, (SOURCE_COUNT,), generator=generator).tolist()
+    vocabulary = AutoConfig.from_pretrained(directory).vocab_size
+    text = torch.randint(3, vocabulary, (SOURCE_COUNT,), generator=generator).tolist()
     expected: Expected = {f"source_tokens.{label}": torch.tensor(text)}
     if label == "last":
         last = flare_reference.load(directory, adapters, alignment="last")
@@ -421,7 +428,8 @@ def text_with_its_own_source(
     reference = flare_reference.load(directory, adapters)
     check_source(label, reference, text)
     expected[name] = greedy(name, reference, prompt, GREEDY_COUNT, source_tokens=text, source_decode=True)
-    assert reference.generate(prompt, text, GREEDY_COUNT) != expected[name].tolist(), f"{label}: the same without decoding"
+    held = reference.generate(prompt, text, GREEDY_COUNT)
+    assert held != expected[name].tolist(), f"{label}: the same text without decoding"
     sequence = prompt + expected[name].tolist()
 
     def logits(of: Reference, decode: bool = True) -> Tensor:
@@ -444,7 +452,8 @@ def check_source(label: str, reference: Reference, text: list[int]) -> None:
     best, second = steps.topk(2).values.unbind(-1)
     margin = (best - second)[: count + (count < GREEDY_COUNT)].min().item()
     print(f"  {label}: the source goes on for {count} of {GREEDY_COUNT} tokens, smallest margin {margin:.4f}")
-    assert count == GREEDY_COUNT if label == "source-decode" else 2 < count < GREEDY_COUNT // 2, f"{label}: other source"
+    ends_as_meant = count == GREEDY_COUNT if label == "source-decode" else 2 < count < GREEDY_COUNT // 2
+    assert ends_as_meant, f"{label}: choose another source"
     assert margin > SMALLEST_SOURCE_MARGIN, f"{label}: a near tie in the source, choose another seed"
 
 
@@ -546,8 +555,8 @@ COMBINED_WEIGHTS, COMBINED_DENSITY, COMBINED_RANK = (0.7, -0.4), 0.4, 3
 def merged_bits(directory: Path) -> Expected:
     """Weights of the base rounded to BF16, and what PEFT's merge makes of them, bit for bit.
 
-    PEFT adds a float32 update to a BF16 linear in one rounding, but rounds it first with `safe_merge`, and always first in
-    an embedding.
+    PEFT adds a float32 update to a BF16 linear in one rounding, but rounds it first with `safe_merge`, and always
+    first in an embedding.
     """
     expected: Expected = {}
     cases = [("lora", False), ("lora", True), ("rslora-patterns", False), ("dora", False), ("embedding", False)]
@@ -575,7 +584,7 @@ def merged_bits(directory: Path) -> Expected:
 
 
 @torch.no_grad()
-def combinations(directory: Path) -> tuple[Expected, dict[str, str]]:
+def combinations(directory: Path) -> Expected:
     """Combined updates of `lora` and `lora-2`, as PEFT's own functions combine them, and the numbers used."""
     base = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32)
     adapted = PeftModel.from_pretrained(base, directory / "lora", adapter_name="lora")
@@ -590,19 +599,38 @@ def combinations(directory: Path) -> tuple[Expected, dict[str, str]]:
     for path in MERGED_MODULES:
         module = adapted.base_model.model.get_submodule(path)
         updates = [module.get_delta_weight(name) for name in names]
+        check_margins(path, updates)
         expected[f"{path}.sum"] = sum(weight * update for weight, update in zip(COMBINED_WEIGHTS, updates))
         for sign in ("total", "frequency"):
             expected[f"{path}.ties.{sign}"] = ties(updates, weights, COMBINED_DENSITY, sign)
         expected[f"{path}.magnitude-prune"] = magnitude_prune(updates, weights, COMBINED_DENSITY)
         for kind in ("svd", "ties_svd"):
             expected[f"{path}.{kind.replace('_', '-')}.{COMBINED_RANK}"] = module.get_delta_weight(kind)
-    numbers = {
-        "adapters": ",".join(names), "weights": ",".join(map(str, COMBINED_WEIGHTS)),
-        "density": str(COMBINED_DENSITY), "rank": str(COMBINED_RANK),
-    }  # fmt: skip
     for one in expected:
         for other in expected:
             if one < other and one.split(".")[2] == other.split(".")[2]:
                 apart = (expected[one] - expected[other]).abs().max().item()
                 assert apart > 1e-2, f"{one} and {other} are the same"
-    return {key: value.contiguous() for key, value in expected.items()}, numbers
+    expected |= {"weights": weights, "density": torch.tensor([COMBINED_DENSITY])}
+    return {key: value.contiguous() for key, value in expected.items()}
+
+
+def check_margins(path: str, updates: list[Tensor]) -> None:
+    """No decision of a combination hangs on the last bits: what is pruned, which sign wins, which rank is cut."""
+    pruned = []
+    for update in updates:
+        sizes = update.abs().flatten().sort(descending=True).values
+        kept = int(COMBINED_DENSITY * sizes.numel())
+        gap = (sizes[kept - 1] - sizes[kept]).item()
+        assert gap > 1e-6, f"{path}: two values at the edge of what is pruned are {gap:.1e} apart"
+        pruned.append(update * (update.abs() >= sizes[kept - 1]))
+    both = (pruned[0] * pruned[1]) != 0
+    closest = (pruned[0] + pruned[1])[both].abs().min().item()
+    assert closest > 1e-6, f"{path}: a sign is decided by {closest:.1e}"
+    spectra = {"svd": sum(weight * update for weight, update in zip(COMBINED_WEIGHTS, updates))}
+    spectra["ties-svd"] = ties(updates, torch.tensor(COMBINED_WEIGHTS), COMBINED_DENSITY)
+    for name, matrix in spectra.items():
+        values = torch.linalg.svdvals(matrix)
+        ratio = (values[COMBINED_RANK] / values[COMBINED_RANK - 1]).item()
+        print(f"  {path}: {name} cuts between singular values of ratio {ratio:.2f}, sign margin {closest:.1e}")
+        assert ratio < 0.95, f"{path}: {name} cuts between two equal singular values"

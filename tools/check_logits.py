@@ -1,12 +1,14 @@
-"""Compares the logits of `flare logits` with transformers and the FLARE reference, in float32.
+"""Compares the logits of `flare logits` with transformers, peft and the FLARE reference, in float32.
 
     python tools/check_logits.py compare MODEL LOGITS.safetensors --tokens 1,2,3 [--source-tokens 4,5] [--adapter A ...]
+        [--source-alignment last] [--source-states STATES.safetensors]
     python tools/check_logits.py random llama --seed 7 DIRECTORY
     python tools/check_logits.py fuzz --flare .build/release/flare --count 20
 
-`compare` checks one run. `random` writes a checkpoint nobody has seen: shapes, tying, biases, rotary scaling, caps,
-window, number type, sharding and the age of config.json all follow from the seed. `fuzz` writes many of them, most with
-an adapter, runs `flare logits` on each and fails if any logit is off.
+`compare` checks one run: peft runs a single adapter that is not a FLARE one, the reference everything else. `random`
+writes a checkpoint nobody has seen: shapes, tying, biases, rotary scaling, caps, window, number type, sharding and the
+age of config.json all follow from the seed. `fuzz` writes many of them, most with an adapter of some kind, runs
+`flare logits` on each and fails if any logit is off.
 """
 
 from __future__ import annotations
@@ -21,10 +23,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import Gemma2Config, LlamaConfig
 
+import adapter_vectors
 import flare_reference
 from tiny_models import ALL_LINEARS, quiet, save_adapter, save_model, version_4_form, write_json
 
@@ -70,11 +73,44 @@ class Comparison:
         )
 
 
-def compare(
-    model: Path, output: Path, tokens: list[int], source_tokens: list[int] | None, adapters: list[Path]
-) -> Comparison:
-    actual = load_file(output)["logits"]
-    return Comparison.of(actual, flare_reference.load(model, adapters).logits(tokens, source_tokens))
+@dataclass
+class Inputs:
+    """What `flare logits` is given besides the model."""
+
+    tokens: list[int]
+    adapters: list[Path] = field(default_factory=list)
+    source_tokens: list[int] | None = None
+    source_states: Path | None = None  # of a FLARE-MT adapter: a file of one tensor [source length, width]
+    alignment: str = "right"
+
+    def options(self) -> list[str | Path]:
+        """The same as options of the command."""
+        options: list[str | Path] = ["--tokens", joined(self.tokens)]
+        if self.source_tokens:
+            options += ["--source-tokens", joined(self.source_tokens)]
+        if self.source_states:
+            options += ["--source-states", self.source_states]
+        if self.alignment != "right":
+            options += ["--source-alignment", self.alignment]
+        for adapter in self.adapters:
+            options += ["--adapter", adapter]
+        return options
+
+
+def expected_logits(model: Path, inputs: Inputs) -> Tensor:
+    if len(inputs.adapters) == 1 and not is_flare(inputs.adapters[0]):
+        return adapter_vectors.logits_of(adapter_vectors.running(model, inputs.adapters[0]), inputs.tokens)
+    states = next(iter(load_file(inputs.source_states).values())) if inputs.source_states else None
+    reference = flare_reference.load(model, inputs.adapters, alignment=inputs.alignment)
+    return reference.logits(inputs.tokens, inputs.source_tokens, source_states=states)
+
+
+def is_flare(adapter: Path) -> bool:
+    return bool(json.loads((adapter / "adapter_config.json").read_text()).get("fuse_config"))
+
+
+def compare(model: Path, output: Path, inputs: Inputs) -> Comparison:
+    return Comparison.of(load_file(output)["logits"], expected_logits(model, inputs))
 
 
 # --- Unseen checkpoints -------------------------------------------------------------------------------------------
@@ -153,23 +189,31 @@ def write_random(architecture: str, seed: int, directory: Path) -> str:
 # --- Fuzzing ------------------------------------------------------------------------------------------------------
 
 
+# Adapters that peft runs; what they are made of is in `peft_options`.
+PEFT_KINDS = (
+    "lora", "dora", "embedding", "embedding-dora", "head", "saved-head", "saved-embeddings", "saved-norm",
+    "trainable-tokens", "resized", "bias",
+)  # fmt: skip
+FLARE_KINDS = ("add", "mul", "add_relu", "matmul", "matmul_relu", "cross-attention", "mt")
+
+
 @dataclass
 class Case:
     description: str
     model: Path
-    tokens: list[int]
-    source_tokens: list[int] | None = None
-    adapters: list[Path] = field(default_factory=list)
+    inputs: Inputs
 
     @classmethod
     def write(cls, seed: int, directory: Path) -> Case:
         choices = random.Random(f"case {seed}")
         architecture = ARCHITECTURES[seed % len(ARCHITECTURES)]
-        case = cls(write_random(architecture, seed, directory / "model"), directory / "model", [])
-        vocabulary = json.loads((case.model / "config.json").read_text())["vocab_size"]
-        case.tokens = [choices.randrange(vocabulary) for _ in range(choices.randint(1, 70))]
+        description = write_random(architecture, seed, directory / "model")
+        case = cls(description, directory / "model", Inputs([]))
+        config = json.loads((case.model / "config.json").read_text())
+        vocabulary = config["vocab_size"]
+        case.inputs.tokens = some_tokens(choices, vocabulary)
 
-        kind = choices.choice([None, "lora", "flare-add", "flare-add_relu"])
+        kind = choices.choice([None, *PEFT_KINDS, *[f"flare-{kind}" for kind in FLARE_KINDS]])
         if kind is None:
             return case
         options = dict(
@@ -179,26 +223,96 @@ class Case:
             target_modules=choices.choice([ALL_LINEARS, ["q_proj", "v_proj"], ["q_proj", "k_proj", "down_proj"]]),
             dtype=choices.choice([torch.float32, torch.bfloat16, torch.float16]),
         )
-        if kind != "lora":
-            options["fusion"] = kind.removeprefix("flare-")
-            if choices.random() < 0.8:
-                case.source_tokens = [choices.randrange(vocabulary) for _ in range(choices.randint(1, 70))]
+        if kind.startswith("flare-"):
+            options |= flare_options(kind.removeprefix("flare-"), options["r"], choices)
+            case.give_source(kind, options, vocabulary, choices, directory)
+        else:
+            options |= peft_options(kind, config, options, choices)
+            for position in choices.sample(range(len(case.inputs.tokens)), min(3, len(case.inputs.tokens))):
+                if "new_tokens" in options:
+                    case.inputs.tokens[position] = vocabulary + choices.randrange(options["new_tokens"])
         save_adapter(case.model, directory / "adapter", seed, **options)
-        case.adapters = [directory / "adapter"]
-        lengths = f"{len(case.source_tokens)} to {len(case.tokens)}" if case.source_tokens else "no source"
-        case.description += f" + {kind} r {options['r']} ({lengths})"
+        case.inputs.adapters = [directory / "adapter"]
+        case.description += f" + {kind} r {options['r']} ({case.source_description()})"
         return case
 
+    def give_source(
+        self, kind: str, options: dict, vocabulary: int, choices: random.Random, directory: Path
+    ) -> None:
+        """A source most of the time, and the other alignment some of the time."""
+        if choices.random() < 0.2:
+            return
+        self.inputs.alignment = choices.choice(["right", "right", "last"])
+        if kind == "flare-mt":
+            shape = (choices.randint(1, 70), options["encoder_width"])
+            states = torch.randn(shape, generator=torch.Generator().manual_seed(choices.randrange(10**6)))
+            self.inputs.source_states = directory / "states.safetensors"
+            save_file({"states": states}, self.inputs.source_states)
+        else:
+            self.inputs.source_tokens = some_tokens(choices, vocabulary)
+
+    def source_description(self) -> str:
+        if self.inputs.source_states:
+            length = len(load_file(self.inputs.source_states)["states"])
+        elif self.inputs.source_tokens:
+            length = len(self.inputs.source_tokens)
+        else:
+            return "no source"
+        return f"{length} to {len(self.inputs.tokens)}, {self.inputs.alignment}"
+
     def run(self, flare: Path, output: Path) -> Comparison:
-        command = [flare, "logits", self.model, "--tokens", joined(self.tokens), "-o", output]
-        if self.source_tokens:
-            command += ["--source-tokens", joined(self.source_tokens)]
-        for adapter in self.adapters:
-            command += ["--adapter", adapter]
+        command = [flare, "logits", self.model, *self.inputs.options(), "-o", output]
         finished = subprocess.run(command, capture_output=True, text=True, timeout=120)
         if finished.returncode != 0:
             raise RuntimeError(f"flare ended with {finished.returncode}: {finished.stderr.strip()}")
-        return compare(self.model, output, self.tokens, self.source_tokens, self.adapters)
+        return compare(self.model, output, self.inputs)
+
+
+def some_tokens(choices: random.Random, vocabulary: int) -> list[int]:
+    return [choices.randrange(vocabulary) for _ in range(choices.randint(1, 70))]
+
+
+def flare_options(kind: str, rank: int, choices: random.Random) -> dict:
+    if kind == "mt":
+        functions = ["add", "mul", "add_relu", "cross-attention"]
+        made = flare_options(choices.choice(functions), rank, choices)
+        return {**made, "encoder_width": choices.choice([5, 20])}
+    if kind == "cross-attention":
+        return {"fusion": kind, "heads": choices.choice([count for count in (1, 2, 3, 4, 8) if rank % count == 0])}
+    if kind.startswith("matmul"):  # sums over the prompt grow with it, and float32 rounding with them
+        return {"fusion": kind, "lora_alpha": choices.choice([0.25, 0.5]), "use_rslora": False}
+    return {"fusion": kind}
+
+
+def peft_options(kind: str, config: dict, options: dict, choices: random.Random) -> dict:
+    """What makes the adapter one of its kind; `config` is the model's."""
+    linears, vocabulary = options["target_modules"], config["vocab_size"]
+    if kind == "dora":
+        return {"use_dora": True}
+    if kind in ("embedding", "embedding-dora"):
+        tying = kind == "embedding" and config["tie_word_embeddings"] and choices.random() < 0.5
+        targets = ["embed_tokens", "q_proj"]
+        return {"target_modules": targets, "use_dora": kind == "embedding-dora", "ensure_weight_tying": tying}
+    if kind == "head":
+        return {"target_modules": ["lm_head", "v_proj"], "use_dora": choices.random() < 0.3}
+    if kind == "saved-head":
+        return {"modules_to_save": ["lm_head"]}
+    if kind == "saved-embeddings":
+        return {"modules_to_save": choices.choice([["embed_tokens"], ["embed_tokens", "lm_head"]])}
+    if kind == "saved-norm":
+        return {"modules_to_save": choices.choice([["model.norm"], ["norm"], ["layers.0.post_attention_layernorm"]])}
+    if kind == "trainable-tokens":
+        tokens = choices.sample(range(vocabulary), choices.randint(1, 20))
+        both = {"embed_tokens": tokens, "lm_head": choices.sample(range(vocabulary), 5)}
+        return {"trainable_token_indices": choices.choice([tokens, both])}
+    if kind == "resized":
+        saved = {"modules_to_save": ["embed_tokens", "lm_head"]}
+        adapted = {"target_modules": ["embed_tokens", "lm_head", "q_proj"]}
+        return {"new_tokens": choices.randint(1, 5), **choices.choice([saved, adapted, {}])}
+    if kind == "bias" and config.get("attention_bias"):
+        attention = {"target_modules": ["q_proj", "v_proj"], "lora_bias": True}
+        return choices.choice([{"bias": "all"}, {"bias": "lora_only"}, attention])
+    return {"target_modules": linears}
 
 
 def fuzz(flare: Path, count: int, first_seed: int) -> int:
@@ -238,6 +352,8 @@ def main() -> int:
     one.add_argument("--tokens", type=token_list, required=True)
     one.add_argument("--source-tokens", type=token_list)
     one.add_argument("--adapter", type=Path, action="append", default=[])
+    one.add_argument("--source-alignment", choices=flare_reference.ALIGNMENTS, default="right")
+    one.add_argument("--source-states", type=Path)
     unseen = commands.add_parser("random", help="write a random checkpoint")
     unseen.add_argument("architecture", choices=ARCHITECTURES)
     unseen.add_argument("directory", type=Path)
@@ -250,9 +366,11 @@ def main() -> int:
 
     quiet()
     if arguments.command == "compare":
-        comparison = compare(
-            arguments.model, arguments.output, arguments.tokens, arguments.source_tokens, arguments.adapter
-        )
+        inputs = Inputs(
+            arguments.tokens, arguments.adapter, arguments.source_tokens, arguments.source_states,
+            arguments.source_alignment,
+        )  # fmt: skip
+        comparison = compare(arguments.model, arguments.output, inputs)
         print(comparison)
         return 0 if comparison.passed else 1
     if arguments.command == "random":

@@ -291,7 +291,7 @@ class Reference:
     def _source(
         self, tokens: list[int] | None, states: Tensor | None, continuation: int
     ) -> tuple[list[Tensor] | None, int]:
-        """The source states per layer, those of up to `continuation` generated tokens included, and the prompt's length."""
+        """The source states per layer, up to `continuation` generated positions included, and the prompt's length."""
         if self.fusing is None or (tokens is None and states is None):
             return None, 0
         if (self.projection is None) != (states is None):

@@ -263,9 +263,11 @@ def write_adapter_vectors(directory: Path, seed: int, base: Tensor) -> None:
     expected = {key: value.contiguous() for key, value in expected.items()}
     save_file(expected, directory / "expected-adapters.safetensors", metadata={"format": "pt"})
     if directory.name == "llama":
-        save_file(adapter_vectors.merged_bits(directory), directory / "merged-bits.safetensors", metadata={"format": "pt"})
-        combined, numbers = adapter_vectors.combinations(directory)
-        save_file(combined, directory / "combination.safetensors", metadata={"format": "pt", **numbers})
+        for file, tensors in (
+            ("merged-bits.safetensors", adapter_vectors.merged_bits(directory)),
+            ("combination.safetensors", adapter_vectors.combinations(directory)),
+        ):
+            save_file(tensors, directory / file, metadata={"format": "pt"})
 
 
 # --- Writing ------------------------------------------------------------------------------------------------------

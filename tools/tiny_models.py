@@ -83,9 +83,9 @@ def save_adapter(
 ) -> None:
     """Writes a LoRA adapter that peft makes for the base model, or a FLARE one when `fusion` names its function.
 
-    `heads` are those of the cross-attention, `encoder_width` makes the adapter a FLARE-MT one and `new_tokens` are added
-    to the vocabulary before peft adapts the model. `options` go to LoraConfig. The configuration is written in the order
-    given (peft's own writer sorts the patterns, whose order is meaning).
+    `heads` are those of the cross-attention, `encoder_width` makes the adapter a FLARE-MT one and `new_tokens` are
+    added to the vocabulary before peft adapts the model. `options` go to LoraConfig. The configuration is written in the
+    order given (peft's own writer sorts the patterns, whose order is meaning).
     """
     model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, local_files_only=True)
     config = LoraConfig(**{"r": 4, "lora_alpha": 8, "target_modules": ALL_LINEARS, "task_type": "CAUSAL_LM", **options})
