@@ -135,8 +135,12 @@ def write_adapters(directory: Path, seed: int, tokens: list[int]) -> None:
     if directory.name == "llama":
         write_named(directory, "lora", "lora", "named-lora")
         write_named(directory, "flare-add_relu", "flare-add_relu", "named-flare")
-        write_mlx(directory, "lora", "mlx-lora")
-        write_mlx(directory, "dora", "mlx-dora")
+        for source, destination in (("lora", "mlx-lora"), ("dora", "mlx-dora")):
+            write_mlx(directory, source, destination)
+            same = logits_of(running(directory, directory / source), tokens)
+            difference = (mlx_logits(directory, destination, tokens) - same).abs().max().item()
+            print(f"  {destination}: differs from {source} by {difference:.1e}")
+            assert difference < 1e-4, f"{destination}: not the adapter it was made from"
 
 
 def write_named(directory: Path, source: str, adapter_name: str, destination: str) -> None:
@@ -171,6 +175,20 @@ def write_mlx(directory: Path, source: str, destination: str) -> None:
     (directory / destination).mkdir()
     save_numpy_file(tensors, directory / destination / "adapters.safetensors")
     write_json(directory / destination / "adapter_config.json", config)
+
+
+@torch.no_grad()
+def mlx_logits(directory: Path, name: str, tokens: list[int]) -> Tensor:
+    """Logits of an adapter in MLX's layout by mlx-lm's formulas, without PEFT."""
+    model = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32, attn_implementation="eager")
+    stored = load_file(directory / name / "adapters.safetensors")
+    scale = json.loads((directory / name / "adapter_config.json").read_text())["lora_parameters"]["scale"]
+    for path in {key.rpartition(".")[0] for key in stored}:
+        weight = model.get_submodule(path).weight
+        weight += scale * (stored[f"{path}.lora_b"].T @ stored[f"{path}.lora_a"].T)
+        if f"{path}.m" in stored:
+            weight *= (stored[f"{path}.m"] / weight.norm(dim=1)).unsqueeze(1)
+    return logits_of(model, tokens)
 
 
 # --- What PEFT makes of them --------------------------------------------------------------------------------------

@@ -2,10 +2,10 @@
 
     python tools/bench_merge.py DIRECTORY --flare .build/release/flare [--runs 3]
 
-DIRECTORY gets, unless they are there, a random BF16 checkpoint in the shape of Llama 3.2 1B (2.5 GB) and a rank-16 LoRA of all
-its linears (45 MB), and needs room for a merged copy at a time. Each merge runs in a process of its own, the two by turns, and starts
-with the same warm files and nothing left to write. peft's part is the usual one: `from_pretrained` in BF16,
-`merge_and_unload`, `save_pretrained`. After the first round the two results are compared, element by element.
+DIRECTORY gets, unless they are there, a random BF16 checkpoint in the shape of Llama 3.2 1B (2.5 GB) and a rank-16 LoRA
+of all its linears (45 MB), and needs room for two merged copies. Each merge runs in a process of its own, the two by
+turns, and starts with the same warm files and nothing left to write. peft's part is the usual one: `from_pretrained` in
+BF16, `merge_and_unload`, `save_pretrained`. After the first round the two results are compared, element by element.
 """
 
 from __future__ import annotations
@@ -135,13 +135,17 @@ def measure(command: list[str | Path]) -> Usage:
     reader = threading.Thread(target=lambda: output.append(process.stdout.read()))
     reader.start()
     largest, status = None, Path(f"/proc/{process.pid}/status")
-    while True:
-        pid, code, used = os.wait4(process.pid, os.WNOHANG)
-        if pid:
-            break
-        anonymous = anonymous_memory(status)
-        largest = max(largest or 0, anonymous) if anonymous is not None else largest
-        time.sleep(SAMPLING_INTERVAL)
+    try:
+        while True:
+            pid, code, used = os.wait4(process.pid, os.WNOHANG)
+            if pid:
+                break
+            anonymous = anonymous_memory(status)
+            largest = max(largest or 0, anonymous) if anonymous is not None else largest
+            time.sleep(SAMPLING_INTERVAL)
+    except BaseException:  # interrupted: leave nothing running
+        process.kill()
+        raise
     wall = time.perf_counter() - start
     process.returncode = os.waitstatus_to_exitcode(code)
     reader.join()
