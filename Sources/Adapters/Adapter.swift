@@ -35,6 +35,8 @@ public struct Adapter: Sendable {
   public let sourceAlignment: SourceAlignment
   /// The base as its trainer called it; a hint for people, not a check.
   public let baseModelName: String?
+  /// What whoever uses the adapter has to know, and no number says; one sentence each.
+  public let notes: [String]
   /// Whether embeddings and head were kept one tensor (`ensure_weight_tying`).
   let keepsWeightTying: Bool
   /// Decides which modules of a base must be covered; nil when the file itself says which.
@@ -46,19 +48,20 @@ public struct Adapter: Sendable {
     path: FilePath, name: String? = nil, form: Form, fusion: FusionFunction? = nil,
     updates: [LowRankUpdate], replacements: [TensorReplacement] = [],
     sourceProjection: SourceProjection? = nil, sourceAlignment: SourceAlignment = .right,
-    baseModelName: String? = nil
+    baseModelName: String? = nil, notes: [String] = []
   ) {
     self.init(
       path: path, name: name, form: form, fusion: fusion, updates: updates,
       replacements: replacements, sourceProjection: sourceProjection,
-      sourceAlignment: sourceAlignment, baseModelName: baseModelName, configuration: nil)
+      sourceAlignment: sourceAlignment, baseModelName: baseModelName, notes: notes,
+      configuration: nil)
   }
 
   init(
     path: FilePath, name: String? = nil, form: Form, fusion: FusionFunction?,
     updates: [LowRankUpdate], replacements: [TensorReplacement],
     sourceProjection: SourceProjection?, sourceAlignment: SourceAlignment,
-    baseModelName: String?, configuration: AdapterConfiguration?
+    baseModelName: String?, notes: [String] = [], configuration: AdapterConfiguration?
   ) {
     self.path = path
     self.name = name ?? path.displayName
@@ -69,6 +72,7 @@ public struct Adapter: Sendable {
     self.sourceProjection = sourceProjection
     self.sourceAlignment = sourceAlignment
     self.baseModelName = baseModelName
+    self.notes = notes
     self.configuration = configuration
     keepsWeightTying = configuration?.keepsWeightTying ?? false
   }

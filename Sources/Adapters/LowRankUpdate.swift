@@ -59,6 +59,9 @@ public struct LowRankUpdate: Sendable {
 
   public var rank: Int { loraA.shape[0] }
 
+  /// How many numbers the update has.
+  public var parameterCount: Int { tensors.reduce(0) { $0 + $1.tensor.shape.elementCount } }
+
   /// Whether `B · A` is zero, as in a module that was never trained.
   var isZero: Bool {
     (loraA.isAllZero || loraB.isAllZero) && (outputBias?.isAllZero ?? true) && magnitude == nil

@@ -21,14 +21,19 @@ public struct TensorReplacement: Sendable {
   /// The rows that are replaced; nil for all of the tensor.
   public let rows: [Int]?
   public let origin: Origin
+  /// How many tensors of the file say this; PEFT writes some several times.
+  package let tensorCount: Int
   /// The place of its adapter in the stack.
   package var level = 0
 
-  package init(name: String, tensor: Tensor, rows: [Int]? = nil, origin: Origin) {
+  package init(
+    name: String, tensor: Tensor, rows: [Int]? = nil, origin: Origin, tensorCount: Int = 1
+  ) {
     self.name = name
     self.tensor = tensor
     self.rows = rows
     self.origin = origin
+    self.tensorCount = tensorCount
   }
 
   /// The module that the tensor is a part of.
@@ -43,7 +48,8 @@ public struct TensorReplacement: Sendable {
 
   /// The same numbers for another tensor.
   func moved(to name: String) -> TensorReplacement {
-    var moved = TensorReplacement(name: name, tensor: tensor, rows: rows, origin: origin)
+    var moved = TensorReplacement(
+      name: name, tensor: tensor, rows: rows, origin: origin, tensorCount: tensorCount)
     moved.level = level
     return moved
   }

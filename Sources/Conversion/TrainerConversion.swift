@@ -33,8 +33,10 @@ public struct TrainerConversion: Sendable {
   public static func isPickled(_ path: FilePath) -> Bool {
     guard path.isDirectory else { return path.extension == "bin" || path.extension == "pt" }
     let names = (try? path.directoryEntries()) ?? []
-    return names.contains { $0.hasPrefix("pytorch_model") && $0.contains(".bin") }
-      && !names.contains { $0.hasSuffix(".safetensors") }
+    let isSafe = names.contains {
+      $0 == "adapter_model.safetensors" || $0.hasPrefix("model") && $0.hasSuffix(".safetensors")
+    }
+    return !isSafe && names.contains { $0.hasPrefix("pytorch_model") && $0.contains(".bin") }
   }
 
   /// The size of the weights that will be written, in bytes.

@@ -44,7 +44,9 @@ struct ConvertCommand: ParsableCommand {
 
   func run() throws {
     let kernels = try compute.kernels()
-    if AdapterConversion.isAdapter(model) {
+    if TrainerConversion.isPickled(model) {
+      try split.run(model, to: output, mayReplace: options.overwrite)
+    } else if AdapterConversion.isAdapter(model) {
       let conversion = try AdapterConversion(
         model, for: try split.base.map { try ModelFiles($0) }, to: output,
         form: try to.map { try $0.adapterForm }, mayReplace: options.overwrite, with: kernels)
@@ -52,8 +54,6 @@ struct ConvertCommand: ParsableCommand {
       standardOutput.write(
         "wrote \(output), \(conversion.adapter.updates.count) modules, "
           + "\(byteText(output.treeByteCount))\n")
-    } else if TrainerConversion.isPickled(model) {
-      try split.run(model, to: output, mayReplace: options.overwrite)
     } else {
       let files = try ModelFiles(model)
       let request = ConversionRequest(

@@ -1,6 +1,7 @@
 import Adapters
 import ArgumentParser
 import Bundles
+import Conversion
 import Files
 import JSON
 import Kernels
@@ -11,14 +12,16 @@ import Tensors
 struct InspectCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "inspect",
-    abstract: "Say what a model or an adapter is.",
+    abstract: "Say what a model, an adapter or a trainer's checkpoint is.",
     discussion: """
+      Of an adapter it says what a merge would make of each module, before anyone waits for one.
+
       EXAMPLE:
         flare inspect samples/llama/base
         flare inspect samples/llama/flare-add_relu
       """)
 
-  @Argument(help: "A model or an adapter directory.")
+  @Argument(help: "A model, an adapter, or a pickled checkpoint of FLARE's trainer.")
   var path: FilePath
 
   @Flag(help: "List every tensor.")
@@ -28,8 +31,14 @@ struct InspectCommand: ParsableCommand {
   var json = false
 
   func run() throws {
-    let isAdapter = path.extension == "gguf" || path.appending("adapter_config.json").exists
-    let description = isAdapter ? try describeAdapter() : try describeModel()
+    let description =
+      if TrainerConversion.isPickled(path) {
+        try describeCheckpoint()
+      } else if AdapterConversion.isAdapter(path) {
+        try describeAdapter()
+      } else {
+        try describeModel()
+      }
     if json { writeJSON(description.json) } else { standardOutput.write(description.text) }
   }
 
@@ -68,21 +77,50 @@ struct InspectCommand: ParsableCommand {
     let ledger = MergePlan(try AdapterStack([AdapterStack.Member(adapter)])).ledger
     var description = Description(path, "adapter")
     description.add("kind", adapter.kindText)
+    description.add("layout", adapter.form.rawValue)
     if let base = adapter.baseModelName { description.add("trained on", base) }
+    if let source = adapter.sourceText { description.add("source", source) }
     let ranks = Set(adapter.updates.map(\.rank)).sorted().map(String.init)
     description.add("rank", ranks.joined(separator: ", "))
     let scalings = Set(adapter.updates.map(\.scaling)).sorted().map { "\($0)" }
     description.add("scaling", scalings.joined(separator: ", "))
-    let parameters = adapter.updates.reduce(0) {
-      $0 + $1.loraA.shape.elementCount + $1.loraB.shape.elementCount
+    description.add(
+      "parameters", groupedText(adapter.parameterCount), json: .integer(adapter.parameterCount))
+    let notes = adapter.notes
+    if !notes.isEmpty {
+      description.add(
+        "note", notes.joined(separator: "; "), json: .array(notes.map { .string($0) }))
     }
-    description.add("parameters", groupedText(parameters), json: .integer(parameters))
     description.add(
       "modules", "\(adapter.updates.count)", json: .integer(adapter.updates.count))
     description.append(
       "ledger", LedgerText(ledger).text,
       json: .array(
         ledger.map { $0.json() }))
+    return description
+  }
+
+  private func describeCheckpoint() throws -> Description {
+    let checkpoint = try TrainerCheckpoint(path, ignoresHeads: true)
+    let types = TypeSummary(checkpoint.base.tensorInfos)
+    var description = Description(path, "pickled checkpoint")
+    description.add("base", types.text, json: types.json)
+    if checkpoint.dequantizedCount > 0 {
+      description.add(
+        "from NF4", "\(checkpoint.dequantizedCount) weights",
+        json: .integer(checkpoint.dequantizedCount))
+    }
+    for adapter in checkpoint.adapters {
+      description.add(
+        "adapter \(adapter.name)", "rank \(adapter.rank), \(adapter.modules.count) modules")
+    }
+    let heads = checkpoint.heads.map { "\($0.name) \($0.shape)" }
+    if !heads.isEmpty {
+      description.add(
+        "no part of it", heads.joined(separator: ", "), json: .array(heads.map { .string($0) }))
+    }
+    description.add("next", "flare convert splits it into a base and its adapters")
+    if tensors { description.list(checkpoint.base.tensorInfos) }
     return description
   }
 }
@@ -142,9 +180,34 @@ extension Adapter {
     switch (isResidue, fusion) {
     case (true, let fusion?): "what a merge left of a FLARE adapter (\(fusion.rawValue))"
     case (true, nil): "what a merge left of an adapter"
-    case (false, let fusion?): "FLARE, \(fusion.rawValue): q and v fuse with a source text"
-    case (false, nil): "LoRA"
+    case (false, let fusion?): "FLARE, \(fusion.rawValue): q and v fuse with a source"
+    case (false, nil): "LoRA" + (extras.isEmpty ? "" : " with " + extras.joined(separator: ", "))
     }
+  }
+
+  /// What a LoRA may have beside its pairs.
+  private var extras: [String] {
+    var extras: [String] = []
+    if updates.contains(where: { $0.magnitude != nil }) { extras.append("DoRA") }
+    if updates.contains(where: { $0.outputBias != nil }) { extras.append("biases of its own") }
+    let origins = Set(replacements.map(\.origin))
+    extras += origins.map(\.rawValue).sorted()
+    return extras
+  }
+
+  /// What a FLARE adapter reads, and how it is aligned.
+  fileprivate var sourceText: String? {
+    guard fusion != nil else { return nil }
+    let kind = sourceProjection.map { "encoder states of width \($0.encoderSize)" } ?? "a text"
+    return "\(kind), aligned \(sourceAlignment.rawValue)"
+  }
+
+  fileprivate var parameterCount: Int {
+    let pairs = updates.reduce(0) { $0 + $1.parameterCount }
+    let projection = sourceProjection.map {
+      $0.weight.shape.elementCount + $0.bias.shape.elementCount
+    }
+    return replacements.reduce(pairs + (projection ?? 0)) { $0 + $1.tensor.shape.elementCount }
   }
 }
 

@@ -167,8 +167,8 @@ struct SafetensorsCheckpointTests {
       expectRefusal(
         of: directory,
         "\(directory): holds only pickled weights ('pytorch_model-00001-of-00002.bin'), which can "
-          + "run code when they are loaded. Save them as safetensors first, in transformers with "
-          + "save_pretrained")
+          + "run code when they are loaded. Make safetensors of them, without running any, with "
+          + "'flare convert'")
     }
   }
 

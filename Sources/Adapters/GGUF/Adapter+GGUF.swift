@@ -31,6 +31,11 @@ extension Adapter {
       throw AdapterError(
         .tensors, path, "every update is zero: the adapter would change nothing. Is it trained?")
     }
-    self.init(path: path, form: .gguf, updates: updates, baseModelName: file.name)
+    let prefix = file.promptPrefix.map {
+      "prompts have to begin with '\($0)' (adapter.lora.prompt_prefix)"
+    }
+    self.init(
+      path: path, form: .gguf, updates: updates, baseModelName: file.name,
+      notes: prefix.map { [$0] } ?? [])
   }
 }

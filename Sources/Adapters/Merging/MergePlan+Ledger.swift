@@ -53,7 +53,8 @@ extension MergePlan.Entry {
     if disposition == .confirmed { reason += ", which the base has" }
     self.init(
       adapter: level.adapter.name, module: replacement.name, disposition: disposition,
-      reason: reason, tensorCount: 1, isZero: false, level: replacement.level)
+      reason: reason, tensorCount: replacement.tensorCount, isZero: false,
+      level: replacement.level)
   }
 
   init(_ update: LowRankUpdate, of adapter: Adapter, position: Int, _ method: CombinationMethod) {

@@ -60,7 +60,10 @@ extension AdapterTensors {
   ) throws -> TensorReplacement {
     let name = "\(module).\(part)"
     if configuration.saves(module) {
-      return TensorReplacement(name: name, tensor: try tensor(info), origin: .savedModule)
+      let kinds: [Kind] = [.saved(part), .savedCopy(part), .original(part)]
+      return TensorReplacement(
+        name: name, tensor: try tensor(info), origin: .savedModule,
+        tensorCount: kinds.count { modules[module]?[$0] != nil })
     }
     if part == "bias", configuration.trainsBiases {
       return TensorReplacement(name: name, tensor: try tensor(info), origin: .bias)
@@ -141,21 +144,13 @@ extension AdapterTensors {
     _ updates: [LowRankUpdate], _ replacements: [TensorReplacement]
   ) throws(AdapterError) {
     for (module, tensors) in modules {
-      // Copies that say nothing new are used by not being used.
-      let meaningful = tensors.keys.filter {
-        switch $0 {
-        case .original: false
-        case .savedCopy(let part): tensors[.saved(part)] == nil
-        default: true
-        }
-      }
       let used =
-        (updates.first { $0.module == module }?.tensors.count ?? 0)
-        + replacements.count { $0.module == module }
-      guard used == meaningful.count else {
+        updates.reduce(0) { $0 + ($1.module == module ? $1.tensors.count : 0) }
+        + replacements.reduce(0) { $0 + ($1.module == module ? $1.tensorCount : 0) }
+      guard used == tensors.count else {
         let names = tensors.values.map { "'\($0.name)'" }.sorted().joined(separator: ", ")
         throw refuse(
-          "\(used) of \(meaningful.count) tensors of '\(module)' are understood together: \(names)")
+          "\(used) of \(tensors.count) tensors of '\(module)' are understood together: \(names)")
       }
     }
   }

@@ -37,7 +37,8 @@ struct LedgerText {
       text = ""
       return
     }
-    var header = ["adapter", "module", "count", "tensors", "what became of it", "why"]
+    let outcome = measurements == nil ? "in a merge" : "what became of it"
+    var header = ["adapter", "module", "count", "tensors", outcome, "why"]
     if measurements != nil { header.append("‖ΔW‖/‖W‖") }
     var table = TextTable(header: header)
     for row in order {

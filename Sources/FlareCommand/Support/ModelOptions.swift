@@ -51,8 +51,10 @@ struct AdapterOptions: ParsableArguments {
   func read(for model: ModelFiles, with kernels: Kernels) throws -> [AdapterStack.Member] {
     guard !adapters.isEmpty else { return [] }
     let base = try model.configuration().adapterBase
-    return try adapters.map {
-      AdapterStack.Member(try Adapter($0.path, for: base, with: kernels), weight: $0.weight)
+    return try adapters.map { argument in
+      let adapter = try Adapter(argument.path, for: base, with: kernels)
+      for note in adapter.notes { standardError.write("flare: \(adapter.name): \(note)\n") }
+      return AdapterStack.Member(adapter, weight: argument.weight)
     }
   }
 

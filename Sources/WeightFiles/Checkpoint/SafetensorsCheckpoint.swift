@@ -47,7 +47,7 @@ public struct SafetensorsCheckpoint: TensorSource {
       return WeightFileError(
         .noWeights, directory,
         "holds only pickled weights ('\(pickled)'), which can run code when they are loaded. "
-          + "Save them as safetensors first, in transformers with save_pretrained")
+          + "Make safetensors of them, without running any, with 'flare convert'")
     }
     return WeightFileError(
       .noWeights, directory,
