@@ -1,3 +1,5 @@
+import Tensors
+
 /// One step on the way from a tensor of the base to that of the adapted model.
 enum TensorEdit: Sendable {
   /// `W + scaling · B · A`, and DoRA's lengths where the update has them.
@@ -29,5 +31,15 @@ struct TensorEdits: Sendable {
     if update.outputBias != nil {
       byTensor["\(update.module).bias", default: []].append(.biasUpdate(update))
     }
+  }
+
+  /// The type that holds a tensor behind its replacements without rounding any.
+  func exactType(of info: TensorInfo) -> ElementType {
+    var type = info.elementType
+    for case .replace(let replacement) in byTensor[info.name] ?? [] {
+      let own = replacement.tensor.elementType
+      type = replacement.rows == nil || own == type ? own : .float32
+    }
+    return type
   }
 }

@@ -32,10 +32,13 @@ public struct MergedTensors: TensorSource {
   }
 
   /// The base as `stack` has it in `pass`, but for the updates, which run beside it.
+  ///
+  /// Nothing is rounded: what an adapter brings keeps its type, whatever the base's is.
   public init(
     _ base: any TensorSource, _ stack: AdapterStack, in pass: ForwardPass, with kernels: Kernels
   ) {
-    self.init(base, stack.replacements(in: pass), with: kernels)
+    let edits = stack.replacements(in: pass)
+    self.init(base, edits, with: kernels) { edits.exactType(of: $0) }
   }
 
   init(

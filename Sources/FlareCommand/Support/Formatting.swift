@@ -29,6 +29,17 @@ func decimalText(_ value: Double, _ decimals: Int) -> String {
   return "\(sign)\(abs(scaled) / Int(factor)).\(padding)\(digits)"
 }
 
+/// A number of any size with two digits: `2.3e-5`.
+func scientificText(_ value: Double) -> String {
+  guard value != 0, value.isFinite else { return "\(value)" }
+  var exponent = 0
+  var digits = value.magnitude
+  // Rounded to a tenth, 9.95 is ten already.
+  while digits >= 9.95 { (digits, exponent) = (digits / 10, exponent + 1) }
+  while digits < 0.995 { (digits, exponent) = (digits * 10, exponent - 1) }
+  return "\(value < 0 ? "-" : "")\(decimalText(digits, 1))e\(exponent)"
+}
+
 /// Thousands apart, for counts that are read by people: `1 204 224`.
 func groupedText(_ number: Int) -> String {
   let digits = String(number)

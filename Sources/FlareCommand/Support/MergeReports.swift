@@ -81,13 +81,3 @@ struct VerificationError: FlareError {
   let description: String
   var kind: FailureKind { .badInput }
 }
-
-/// A small number as people write it: `2.3e-05`.
-func scientificText(_ value: Double) -> String {
-  guard value != 0, value.isFinite else { return "\(value)" }
-  var exponent = 0
-  var digits = value.magnitude
-  while digits >= 10 { (digits, exponent) = (digits / 10, exponent + 1) }
-  while digits < 1 { (digits, exponent) = (digits * 10, exponent - 1) }
-  return "\(value < 0 ? "-" : "")\(decimalText(digits, 1))e\(exponent)"
-}
