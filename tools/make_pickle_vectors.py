@@ -26,10 +26,11 @@ from torch import Tensor, nn
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from make_safetensors_vectors import DTYPES, pattern
+from trainer_logits import ALPHA, make_logits
 
 DESTINATION = Path(__file__).resolve().parent.parent / "Tests" / "Vectors" / "pickle"
 SEED = 21
-RANK, ALPHA, HEADS, MT_SIZE = 4, 12, 2, 24
+RANK, HEADS, MT_SIZE = 4, 2, 24
 
 
 def save_expected(tensors: dict[str, Tensor], path: Path) -> None:
@@ -266,6 +267,7 @@ def main() -> None:
     for make in (make_types, make_views, make_wrapped, make_peft, make_nf4, make_trainer):
         torch.manual_seed(SEED)
         make()
+    make_logits()
     (DESTINATION / "MANIFEST.json").write_text(json.dumps(manifest(), indent=2) + "\n")
     print(f"{sum(path.stat().st_size for path in DESTINATION.rglob('*') if path.is_file()):,} bytes written")
 

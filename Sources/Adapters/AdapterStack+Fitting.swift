@@ -193,3 +193,28 @@ extension AdapterStack.Level {
     return replacement.isSharedWithTiedHead && !hasOwnRows
   }
 }
+
+extension AdapterStack {
+  /// The adapters without base weights that came along and are those of the base that the stack was
+  /// fitted to.
+  package var withoutConfirmedBases: [Adapter] {
+    levels.map { level in
+      level.adapter.keeping(
+        level.adapter.replacements.filter { replacement in
+          !level.confirmedBases.contains {
+            $0.name == replacement.name && $0.rows == replacement.rows
+          }
+        })
+    }
+  }
+}
+
+extension Adapter {
+  fileprivate func keeping(_ replacements: [TensorReplacement]) -> Adapter {
+    Adapter(
+      path: path, name: name, form: form, fusion: fusion, updates: updates,
+      replacements: replacements, sourceProjection: sourceProjection,
+      sourceAlignment: sourceAlignment, baseModelName: baseModelName, notes: notes,
+      configuration: configuration)
+  }
+}

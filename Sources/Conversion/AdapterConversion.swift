@@ -30,14 +30,17 @@ public struct AdapterConversion: Sendable {
     mayReplace: Bool = false, with kernels: Kernels
   ) throws {
     base = try model?.configuration().adapterBase
-    adapter = try Adapter(path, for: base, with: kernels)
-    if let model {
-      _ = try LanguageModel(model, adapters: [AdapterStack.Member(adapter)], with: kernels)
+    let adapter = try Adapter(path, for: base, with: kernels)
+    let fitted = try model.map {
+      try LanguageModel($0, adapters: [AdapterStack.Member(adapter)], with: kernels).adapters
     }
+    // PEFT saves an adapted embedding or head with its base weight, which the model has itself.
+    self.adapter = fitted?.withoutConfirmedBases.last ?? adapter
     self.form = form ?? (destination.extension == "gguf" ? .gguf : .peft)
     self.destination = destination
     self.mayReplace = mayReplace
     try destination.checkApart(from: [path])
+    if mayReplace { try destination.checkGivesWay(toDirectory: self.form == .peft) }
   }
 
   /// Whether what is at `path` is an adapter and not a model, told from its name and its files.
@@ -59,6 +62,31 @@ public struct AdapterConversion: Sendable {
           .usage, "a GGUF adapter has its rows in an order that depends on the base. Pass --base")
       }
       try adapter.writeGGUF(to: destination, for: base, mayReplace: mayReplace, with: kernels)
+    }
+  }
+}
+
+extension FilePath {
+  /// Checks that what is here, if anything, may give way to an adapter: a file to a file, and a
+  /// directory only when it is an adapter itself.
+  ///
+  /// - Throws: `FileError` when it may not.
+  func checkGivesWay(toDirectory: Bool) throws(FileError) {
+    guard exists else { return }
+    func refuse(_ detail: String) -> FileError {
+      FileError(.notReplaceable, self, detail: detail)
+    }
+    guard isDirectory == toDirectory else {
+      throw refuse("it is \(isDirectory ? "a directory" : "a file")")
+    }
+    guard toDirectory else { return }
+    let names = try directoryEntries()
+    guard names.contains("adapter_config.json") else {
+      throw refuse("it is a directory that holds no adapter")
+    }
+    let known = ["adapter_config.json", "adapter_model.bin", "README.md"]
+    if let name = names.first(where: { !known.contains($0) && !$0.hasSuffix(".safetensors") }) {
+      throw refuse("it holds '\(name)', which is no part of an adapter")
     }
   }
 }

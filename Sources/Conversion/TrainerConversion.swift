@@ -1,5 +1,6 @@
 public import Adapters
 public import Files
+import Models
 public import SystemPackage
 import Tensors
 
@@ -25,8 +26,45 @@ public struct TrainerConversion: Sendable {
     self.configuration = configuration
     self.settings = settings
     self.mayReplace = mayReplace
+    try checkNames()
     try destination.checkApart(from: [path])
+    if mayReplace { try checkReplaceable() }
     try destination.checkSpace(for: byteCount)
+  }
+
+  private static let baseName = "base"
+
+  /// Checks that each adapter's name can be a folder's in the destination: it comes out of a file
+  /// that anyone may have made.
+  private func checkNames() throws(ConversionError) {
+    for name in checkpoint.adapters.map(\.name) {
+      guard name != Self.baseName, !name.utf8.contains(0),
+        FilePath.Component(name)?.kind == .regular
+      else {
+        throw ConversionError(
+          .badInput,
+          "\(checkpoint.path): has an adapter named '\(name)', which cannot be the name of its "
+            + "folder")
+      }
+    }
+  }
+
+  /// Checks that what is at the destination is a checkpoint that was taken apart before.
+  private func checkReplaceable() throws(FileError) {
+    guard destination.exists else { return }
+    guard destination.isDirectory, destination.appending(Self.baseName).isDirectory else {
+      throw FileError(
+        .notReplaceable, destination,
+        detail: destination.isDirectory ? "it is a directory that holds no 'base'" : "it is a file")
+    }
+    for name in try destination.directoryEntries() {
+      let part = destination.appending(name)
+      if name == Self.baseName {
+        try ModelFiles.checkReplaceable(part, asDirectory: true)
+      } else {
+        try part.checkGivesWay(toDirectory: true)
+      }
+    }
   }
 
   /// Whether what is at `path` is pickled weights, as trainers save whole models.
@@ -58,7 +96,7 @@ public struct TrainerConversion: Sendable {
         adapter, to: place.appending(adapter.name), settings, progress: progress)
     }
     let changes = try checkpoint.writeBase(
-      to: place.appending("base"), configuredBy: configuration, progress: progress)
+      to: place.appending(Self.baseName), configuredBy: configuration, progress: progress)
     try directory.commit()
     return changes
   }

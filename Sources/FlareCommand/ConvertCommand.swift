@@ -44,9 +44,12 @@ struct ConvertCommand: ParsableCommand {
 
   func run() throws {
     let kernels = try compute.kernels()
+    // A trainer may leave an adapter's configuration beside its checkpoint.
     if TrainerConversion.isPickled(model) {
+      try refuseModelOptions(for: "a trainer's checkpoint")
       try split.run(model, to: output, mayReplace: options.overwrite)
     } else if AdapterConversion.isAdapter(model) {
+      try refuseModelOptions(for: "an adapter")
       let conversion = try AdapterConversion(
         model, for: try split.base.map { try ModelFiles($0) }, to: output,
         form: try to.map { try $0.adapterForm }, mayReplace: options.overwrite, with: kernels)
@@ -64,6 +67,17 @@ struct ConvertCommand: ParsableCommand {
         isSourceFree: options.noSource, mayReplace: options.overwrite, merging: options.merging)
       try run(request, with: kernels, json: options.json)
     }
+  }
+
+  /// Refuses what would be ignored where no model is converted.
+  private func refuseModelOptions(for what: String) throws {
+    let given = [
+      ("--adapter", !adapters.adapters.isEmpty), ("--quantize", quantize != nil),
+      ("--dtype", options.dtype != nil), ("--no-source", options.noSource),
+      ("--source-alignment", options.sourceAlignment != nil), ("--json", options.json),
+    ]
+    guard let option = given.first(where: \.1)?.0 else { return }
+    throw ValidationError("'\(option)' is for models, and \(what) is given")
   }
 }
 

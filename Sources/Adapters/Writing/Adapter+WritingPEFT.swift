@@ -51,21 +51,34 @@ extension Adapter {
       "lora_bias": .boolean(updates.contains { $0.outputBias != nil }), "use_rslora": false,
       "fan_in_fan_out": false, "init_lora_weights": true,
     ]
+    if keepsWeightTying { document["ensure_weight_tying"] = true }
     if let fusion {
-      let heads = updates.lazy.compactMap(\.crossAttention).first?.headCount
       document["fuse_config"] = [
         "fusion_fn": .string(fusion.rawValue),
-        "cross_attention_config": heads.map { ["num_attention_heads": .integer($0)] } ?? nil,
+        "cross_attention_config": crossAttentionConfiguration,
         "source_alignment": .string(sourceAlignment.rawValue),
       ]
     }
     return .object(document)
   }
+
+  /// What FLARE's reference code makes its attention from, null for a function without.
+  private var crossAttentionConfiguration: JSONValue {
+    guard let update = updates.first(where: { $0.crossAttention != nil }) else { return nil }
+    return [
+      "num_attention_heads": .integer(update.crossAttention?.headCount ?? 1),
+      "hidden_size": .integer(update.rank), "dropout": 0.0,
+    ]
+  }
 }
 
 extension LowRankUpdate {
-  /// The alpha that gives the scaling over the rank.
-  fileprivate var alpha: Double { Double(scaling) * Double(rank) }
+  /// The alpha that gives the scaling over the rank, of all that do the one people write.
+  fileprivate var alpha: Double {
+    let short = (scaling * Float(rank)).rounded()
+    return Float(Double(short) / Double(rank)) == scaling
+      ? Double(short) : Double(scaling) * Double(rank)
+  }
 
   /// A regular expression for the module alone.
   fileprivate var pattern: String { module.replacing(".", with: "\\.") }
