@@ -9,6 +9,8 @@ public struct AdapterConversion: Sendable {
   public enum Form: String, Sendable, CaseIterable {
     /// A directory as PEFT writes it.
     case peft
+    /// A directory as MLX reads it.
+    case mlx
     /// A GGUF file as llama.cpp reads it.
     case gguf
   }
@@ -40,7 +42,7 @@ public struct AdapterConversion: Sendable {
     self.destination = destination
     self.mayReplace = mayReplace
     try destination.checkApart(from: [path])
-    if mayReplace { try destination.checkGivesWay(toDirectory: self.form == .peft) }
+    if mayReplace { try destination.checkGivesWay(toDirectory: self.form != .gguf) }
   }
 
   /// Whether what is at `path` is an adapter and not a model, told from its name and its files.
@@ -56,6 +58,7 @@ public struct AdapterConversion: Sendable {
   public func run(with kernels: Kernels) throws {
     switch form {
     case .peft: try adapter.writePEFT(to: destination, mayReplace: mayReplace)
+    case .mlx: try adapter.writeMLX(to: destination, mayReplace: mayReplace)
     case .gguf:
       guard let base else {
         throw ConversionError(

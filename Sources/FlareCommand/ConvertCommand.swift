@@ -14,7 +14,8 @@ struct ConvertCommand: ParsableCommand {
       Adapters are merged as far as that is exact; what must see the source text at run time \
       travels beside the weights.
 
-      An adapter becomes one of another layout: PEFT's, or GGUF when OUT is named *.gguf. A pickled \
+      An adapter becomes one of another layout: PEFT's, MLX's with --to mlx, or GGUF when OUT is \
+      named *.gguf. A pickled \
       checkpoint of FLARE's trainer becomes a folder with its base and its adapters.
 
       EXAMPLE:
@@ -31,7 +32,8 @@ struct ConvertCommand: ParsableCommand {
 
   @Option(
     help:
-      "The form to write: hf, bundle (a directory) or flare (one file); peft or gguf for adapters.")
+      "The form to write: hf, bundle (a directory) or flare (one file); peft, mlx or gguf for adapters."
+  )
   var to: FormArgument?
 
   @Option(help: "Quantize weights to int8 or int4 (in groups of 32 along a row).")
@@ -83,7 +85,7 @@ struct ConvertCommand: ParsableCommand {
 
 /// What `--to` names: a form of models or one of adapters.
 enum FormArgument: String, ExpressibleByArgument, CaseIterable {
-  case hf, bundle, flare, peft, gguf
+  case hf, bundle, flare, peft, mlx, gguf
 
   var modelForm: ConversionRequest.Form {
     get throws {

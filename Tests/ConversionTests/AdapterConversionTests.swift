@@ -42,12 +42,18 @@ struct AdapterConversionTests {
     "gemma2": ["lora"],
   ])
 
+  static let mlxCases = cases([
+    "llama": ["dora", "embedding", "head", "lora", "mlx-dora", "regex-targets", "rslora-patterns"],
+    "gemma2": ["dora", "lora"],
+  ])
+
   /// Converts what is at `path` and gives where it is now.
   func convert(
-    _ path: FilePath, for model: VectorModel, to destination: FilePath
+    _ path: FilePath, for model: VectorModel, to destination: FilePath,
+    form: AdapterConversion.Form? = nil
   ) throws -> FilePath {
     let conversion = try AdapterConversion(
-      path, for: model.files(), to: destination, with: model.kernels)
+      path, for: model.files(), to: destination, form: form, with: model.kernels)
     try conversion.run(with: model.kernels)
     return destination
   }
@@ -67,6 +73,22 @@ struct AdapterConversionTests {
       #expect(try directory.entryNames == ["converted"])
       #expect(
         try destination.entryNames == ["adapter_config.json", "adapter_model.safetensors"])
+    }
+  }
+
+  @Test(arguments: mlxCases)
+  func `an adapter in MLX's layout gives the same logits`(test: Case) throws {
+    try withTemporaryDirectory { directory in
+      let model = try VectorModel(test.model)
+      let original = try model.adapter(test.adapter)
+      let mlx = try convert(
+        original.path, for: model, to: directory.appending("mlx"), form: .mlx)
+      let converted = try model.adapter(at: mlx)
+      #expect(converted.form == .mlx)
+      let difference = largestDifference(
+        try model.logits(converted), try model.logits(original))
+      #expect(difference < 1e-4)
+      #expect(try mlx.entryNames == ["adapter_config.json", "adapters.safetensors"])
     }
   }
 

@@ -25,9 +25,7 @@ extension GGUFAdapterPlan {
   /// B times what `alpha / r` lacks of the scaling.
   static func folded(_ update: GGUFAdapterModule, alpha: Float) -> Tensor {
     let factor = update.scaling * Float(update.loraB.shape[1]) / alpha
-    if factor == 1 { return update.loraB }
-    let elements = update.loraB.floatElements
-    return Tensor(elements.indices.map { elements[$0] * factor }, shape: update.loraB.shape)
+    return factor == 1 ? update.loraB : update.loraB.scaled(by: factor)
   }
 
   /// B with its rows as the file has them; nil for `headCount` leaves them alone.

@@ -9,7 +9,7 @@ import WeightFiles
 // MLX's layout: `adapter_config.json` with `fine_tune_type`, beside `adapters.safetensors` whose
 // pairs lie transposed, `lora_a [in, r]` and `lora_b [r, out]`. After `mlx_lm/tuner`.
 extension Adapter {
-  private static let mlxWeightsName = "adapters.safetensors"
+  static let mlxWeightsName = "adapters.safetensors"
 
   /// - Throws: `AdapterError` for a kind of tuning or a tensor that is not understood.
   init(mlx json: JSONValue, in directory: FilePath, with kernels: Kernels) throws {

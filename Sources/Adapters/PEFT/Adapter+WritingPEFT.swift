@@ -1,8 +1,6 @@
-import Files
 import JSON
 public import SystemPackage
 import Tensors
-import WeightFiles
 
 extension Adapter {
   /// Writes the adapter in PEFT's layout, whatever the form that it was read from.
@@ -22,15 +20,9 @@ extension Adapter {
       throw AdapterError(
         .unsupported, self.path, "is what a merge left of an adapter, which PEFT would apply twice")
     }
-    let directory = try NewDirectory(path, mayReplace: mayReplace)
-    let configuration = try directory.newFile(FilePath(Self.configurationName))
-    try configuration.write(try peftConfiguration().serialized(isIndented: true) + "\n")
-    try configuration.commit()
-    let tensors = TensorTable(updates.flatMap(\.peftTensors) + projectionTensors)
-    let weights = try directory.newFile(FilePath(Self.weightsName))
-    try SafetensorsPlan(tensors.tensorInfos, metadata: ["format": "pt"]).write(tensors, to: weights)
-    try weights.commit()
-    try directory.commit()
+    try Self.write(
+      try peftConfiguration(), updates.flatMap(\.peftTensors) + projectionTensors,
+      named: Self.weightsName, to: path, mayReplace: mayReplace)
   }
 
   private func peftConfiguration() throws(AdapterError) -> JSONValue {

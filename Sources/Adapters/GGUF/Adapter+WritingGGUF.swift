@@ -13,20 +13,7 @@ extension Adapter {
     to path: FilePath, for base: AdapterBase, as elementType: ElementType = .float32,
     mayReplace: Bool = false, with kernels: Kernels
   ) throws {
-    func refuse(_ module: String, _ what: String) -> AdapterError {
-      AdapterError(
-        .unsupported, self.path,
-        "'\(module)' \(what), which a GGUF adapter cannot express. Merge it into the base instead")
-    }
-    if let replacement = replacements.first {
-      throw refuse(replacement.name, "is brought whole (\(replacement.origin.rawValue))")
-    }
-    for update in updates {
-      if let fusion { throw refuse(update.module, "is of a FLARE adapter (\(fusion.rawValue))") }
-      if update.magnitude != nil { throw refuse(update.module, "has DoRA's lengths") }
-      if update.outputBias != nil { throw refuse(update.module, "has a bias ('lora_bias')") }
-      if update.isInWeights { throw refuse(update.module, "is in the weights already") }
-    }
+    try checkPlain(for: "a GGUF adapter")
     guard let name = base.architecture, let architecture = GGUFArchitecture(rawValue: name) else {
       throw AdapterError(
         .unsupported, self.path,
