@@ -106,7 +106,7 @@ let package = Package(
     .testTarget(
       name: "ConversionTests",
       dependencies: [
-        "Adapters", "Bundles", "Conversion", "Files", "Kernels", "Models", "Quantization",
+        "Adapters", "Bundles", "Conversion", "Files", "JSON", "Kernels", "Models", "Quantization",
         "Tensors", "TestSupport", "WeightFiles", system,
       ]),
     .testTarget(
@@ -117,7 +117,9 @@ let package = Package(
       ]),
     .testTarget(
       name: "CommandTests",
-      dependencies: ["AskWithSource", "Files", "FlareCommand", "TestSupport", system]),
+      dependencies: [
+        "AskWithSource", "Files", "FlareCommand", "Tensors", "TestSupport", "WeightFiles", system,
+      ]),
     .testTarget(
       name: "BundlesTests",
       dependencies: ["Bundles", "Files", "JSON", "Tensors", "TestSupport", "WeightFiles", system]),

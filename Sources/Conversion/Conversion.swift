@@ -111,7 +111,9 @@ public struct Conversion: Sendable {
     _ request: ConversionRequest, _ plan: MergePlan
   ) -> @Sendable (TensorInfo) -> ElementType {
     let (scheme, elementType) = (request.quantization, request.elementType)
+    let keepsQuantized = request.merging.mergesIntoQuantized
     return { info in
+      if keepsQuantized && info.elementType.isGrouped { return info.elementType }
       if plan.addsTo(info.name), case .quantize = scheme?.decision(for: info) {
         return .float32
       }

@@ -10,15 +10,22 @@ public struct Requantization: Sendable, Hashable {
   public let newType: ElementType
   /// The share of the change `Δ` that the new weights have: `⟨W' − W, Δ⟩ / ⟨Δ, Δ⟩`, 1 for all.
   public let survival: Double
+  /// What quantizing again adds that is not the change: `‖W' − W − Δ‖ / ‖Δ‖`, 0 for nothing.
+  public let noise: Double
 }
 
 /// A changed view of a quantized base whose changed tensors are quantized again, each to its own
-/// type, or to a finer one where too little of the change would survive.
+/// type, or to a finer one where too little of the change would survive, or drown in noise.
 ///
 /// A tensor that nothing changes is the base's, byte for byte.
 public struct RequantizedTensors: TensorSource {
   /// A change is erased when less than this share of it survives.
   public static let smallestSurvival = 0.5
+  /// A change drowns when quantizing again adds more than it.
+  ///
+  /// Without this a change far below a step could pass by chance: what rounding does to weights from
+  /// another grid has a component along any direction.
+  public static let largestNoise = 1.0
 
   /// What becomes of each changed tensor.
   public let requantizations: [Requantization]
@@ -57,10 +64,11 @@ public struct RequantizedTensors: TensorSource {
     let isComparable = tensor.shape == old.shape
     for type in types(from: old.elementType) {
       let result = try converted(tensor, to: type, name, kernels)
-      let survival = isComparable ? kernels.survival(of: tensor, from: old, in: result) : 1
-      if survival >= smallestSurvival || !type.isGrouped {
+      let (survival, noise) =
+        isComparable ? kernels.survival(of: tensor, from: old, in: result) : (1, 0)
+      if survival >= smallestSurvival && noise <= largestNoise || !type.isGrouped {
         return Requantization(
-          name: name, oldType: old.elementType, newType: type, survival: survival)
+          name: name, oldType: old.elementType, newType: type, survival: survival, noise: noise)
       }
     }
     preconditionFailure("The last type is a float")
@@ -104,18 +112,22 @@ public struct RequantizedTensors: TensorSource {
 }
 
 extension Kernels {
-  /// `⟨result − old, new − old⟩ / ⟨new − old, new − old⟩`.
-  fileprivate func survival(of new: Tensor, from old: Tensor, in result: Tensor) -> Double {
+  /// `survival` and `noise` of a requantization, with `Δ = new − old` and `W' = result`.
+  fileprivate func survival(
+    of new: Tensor, from old: Tensor, in result: Tensor
+  ) -> (survival: Double, noise: Double) {
     let new = floats(of: new), old = floats(of: old), result = floats(of: result)
-    var (product, square) = (0.0, 0.0)
+    var (product, square, rest) = (0.0, 0.0, 0.0)
     for row in 0..<old.rowCount {
       let wanted = new[row], before = old[row], after = result[row]
       for i in before.indices {
         let change = Double(wanted[i] - before[i])
+        let error = Double(after[i] - wanted[i])
         product += change * Double(after[i] - before[i])
         square += change * change
+        rest += error * error
       }
     }
-    return square == 0 ? 1 : product / square
+    return square == 0 ? (1, 0) : (product / square, (rest / square).squareRoot())
   }
 }

@@ -48,6 +48,7 @@ extension Requantization {
     [
       "tensor": .string(name), "old_type": .string(oldType.rawValue),
       "new_type": .string(newType.rawValue), "survival": .number(survival),
+      "noise": .number(noise),
     ]
   }
 }
