@@ -12,6 +12,8 @@ extension MergePlan {
     case mergedBefore = "merged before"
     /// A tensor of the base gave way to one of the adapter.
     case replaced
+    /// It serves a source, and the merged model reads none.
+    case leftOut = "left out"
     /// It says again what the base, or the embeddings that a head is tied to, say already.
     case confirmed = "said already"
   }
@@ -63,9 +65,10 @@ extension MergePlan.Entry {
       tensorCount: update.tensors.count, isZero: update.isZero, level: position)
   }
 
-  init(projectionOf level: AdapterStack.Level) {
+  init(projectionOf level: AdapterStack.Level, isKept: Bool) {
     self.init(
-      adapter: level.adapter.name, module: "proj", disposition: .keptAtRunTime,
+      adapter: level.adapter.name, module: "proj",
+      disposition: isKept ? .keptAtRunTime : .leftOut,
       reason: "brings the encoder's states to the model", tensorCount: 2, isZero: false, level: -1)
   }
 

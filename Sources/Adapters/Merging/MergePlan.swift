@@ -72,7 +72,9 @@ public struct MergePlan: Sendable {
         }
       }
       let keepsProjection = readsSource && level.adapter.sourceProjection != nil
-      if keepsProjection { ledger.append(Entry(projectionOf: level)) }
+      if level.adapter.sourceProjection != nil {
+        ledger.append(Entry(projectionOf: level, isKept: keepsProjection))
+      }
       parts.append(
         Part(
           adapter: level.adapter, mergedModules: mergedModules,
