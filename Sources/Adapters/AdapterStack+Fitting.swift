@@ -23,6 +23,7 @@ extension AdapterStack {
         try Self.check(replacement, of: level.adapter, against: base, isTied: isTied)
       }
     }
+    try stack.checkProjection(for: base)
     let adapted = MergedTensors(base, stack.replacements(in: .target), with: kernels)
     try stack.checkVocabulary(of: adapted, isTied: isTied)
     for level in stack.levels {
@@ -84,6 +85,20 @@ extension AdapterStack {
       throw AdapterError(
         .baseMismatch, adapter.path,
         "brings '\(name)' as \(shape), the base has \(info.shape). "
+          + "The adapter was made for another model")
+    }
+  }
+
+  /// Checks that FLARE-MT's projection leads to states of the base's width.
+  private func checkProjection(for base: any TensorSource) throws(AdapterError) {
+    for level in levels {
+      guard let projection = level.adapter.sourceProjection,
+        let hiddenSize = base.info(named: ModuleNames.embeddingsWeight)?.shape.extents.last,
+        projection.weight.shape[0] != hiddenSize
+      else { continue }
+      throw AdapterError(
+        .baseMismatch, level.adapter.path,
+        "'proj.weight' is \(projection.weight.shape), the base has hidden states of \(hiddenSize). "
           + "The adapter was made for another model")
     }
   }

@@ -137,7 +137,36 @@ extension Kernels {
   /// Whether two tensors of one shape hold the same numbers, in whatever float types.
   public func areEqual(_ a: Tensor, _ b: Tensor) -> Bool {
     guard a.shape == b.shape else { return false }
-    let mine = floats(of: a), theirs = floats(of: b)
-    return mine.elements.indices.allSatisfy { mine.elements[$0] == theirs.elements[$0] }
+    guard a.shape.rank == 2 else {
+      let mine = floats(of: a), theirs = floats(of: b)
+      return mine.elements.indices.allSatisfy { mine.elements[$0] == theirs.elements[$0] }
+    }
+    var theirs = FloatMatrix(rowCapacity: Self.comparedRowCount, columnCount: a.shape[1])
+    return allBlocks(of: a) { mine, rows in
+      gatherRows(rows, of: b, into: &theirs)
+      return mine.elements.indices.allSatisfy { mine.elements[$0] == theirs.elements[$0] }
+    }
+  }
+
+  /// Whether no element of a computable vector or matrix is NaN or infinite.
+  package func isFinite(_ tensor: Tensor) -> Bool {
+    guard tensor.shape.rank == 2 else { return floats(of: tensor).isFinite }
+    return allBlocks(of: tensor) { block, _ in block.isFinite }
+  }
+
+  /// Rows that are looked at together, so that a large matrix never is in memory whole.
+  private static let comparedRowCount = 256
+
+  /// Whether `predicate` holds for all blocks of rows of a matrix.
+  private func allBlocks(
+    of matrix: Tensor, _ predicate: (borrowing FloatMatrix, _ rows: [Int]) -> Bool
+  ) -> Bool {
+    var block = FloatMatrix(rowCapacity: Self.comparedRowCount, columnCount: matrix.shape[1])
+    for start in stride(from: 0, to: matrix.shape[0], by: Self.comparedRowCount) {
+      let rows = Array(start..<min(start + Self.comparedRowCount, matrix.shape[0]))
+      gatherRows(rows, of: matrix, into: &block)
+      guard predicate(block, rows) else { return false }
+    }
+    return true
   }
 }

@@ -171,6 +171,16 @@ struct AdapterReadingTests {
       [a, (b.0, Tensor(Array(repeating: 1, count: 12), shape: [4, 3]))]
     ),
     ("holds nan at element 1", [(a.0, Tensor([1, .nan, 0, 0, 0, 0, 0, 0], shape: [2, 4])), b]),
+    (
+      "base_layer.weight' holds values that are not numbers",
+      [
+        a, b,
+        (
+          "base_model.model.model.embed_tokens.base_layer.weight",
+          Tensor([1, .infinity], shape: [1, 2])
+        ),
+      ]
+    ),
     ("every update is zero", [a, (b.0, Tensor(Array(repeating: 0, count: 12), shape: [6, 2]))]),
     (
       "holds tensors of several adapters ('', 'x')",

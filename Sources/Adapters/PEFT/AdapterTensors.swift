@@ -76,13 +76,17 @@ struct AdapterTensors {
       bias: try source.finiteFloats(bias, of: path, kernels))
   }
 
-  /// The tensor as it is stored.
+  /// The tensor as it is stored, with finite values.
   func tensor(_ info: TensorInfo) throws -> Tensor {
     guard info.elementType.isComputable else {
       throw AdapterError(
         .tensors, path, "'\(info.name)' has type \(info.elementType), expected F32, F16 or BF16")
     }
-    return try source.tensor(named: info.name)
+    let tensor = try source.tensor(named: info.name)
+    guard info.shape.rank > 2 || info.shape.elementCount == 0 || kernels.isFinite(tensor) else {
+      throw AdapterError(.tensors, path, "'\(info.name)' holds values that are not numbers")
+    }
+    return tensor
   }
 
   /// The tensor in float32, with finite values.

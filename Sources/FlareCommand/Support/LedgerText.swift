@@ -31,7 +31,9 @@ struct LedgerText {
       if rows[row] == nil { order.append(row) }
       rows[row, default: Lines()].count += 1
       rows[row]?.tensorCount += entry.tensorCount
-      if let change = measurements?.change(of: entry) { rows[row]?.changes.append(change) }
+      if let change = measurements?.change(of: entry), change.isFinite {
+        rows[row]?.changes.append(change)
+      }
     }
     guard !order.isEmpty else {
       text = ""
