@@ -48,20 +48,21 @@ public struct Adapter: Sendable {
     path: FilePath, name: String? = nil, form: Form, fusion: FusionFunction? = nil,
     updates: [LowRankUpdate], replacements: [TensorReplacement] = [],
     sourceProjection: SourceProjection? = nil, sourceAlignment: SourceAlignment = .right,
-    baseModelName: String? = nil, notes: [String] = []
+    baseModelName: String? = nil, notes: [String] = [], keepsWeightTying: Bool = false
   ) {
     self.init(
       path: path, name: name, form: form, fusion: fusion, updates: updates,
       replacements: replacements, sourceProjection: sourceProjection,
       sourceAlignment: sourceAlignment, baseModelName: baseModelName, notes: notes,
-      configuration: nil)
+      keepsWeightTying: keepsWeightTying, configuration: nil)
   }
 
   init(
     path: FilePath, name: String? = nil, form: Form, fusion: FusionFunction?,
     updates: [LowRankUpdate], replacements: [TensorReplacement],
     sourceProjection: SourceProjection?, sourceAlignment: SourceAlignment,
-    baseModelName: String?, notes: [String] = [], configuration: AdapterConfiguration?
+    baseModelName: String?, notes: [String] = [], keepsWeightTying: Bool,
+    configuration: AdapterConfiguration?
   ) {
     self.path = path
     self.name = name ?? path.displayName
@@ -74,7 +75,7 @@ public struct Adapter: Sendable {
     self.baseModelName = baseModelName
     self.notes = notes
     self.configuration = configuration
-    keepsWeightTying = configuration?.keepsWeightTying ?? false
+    self.keepsWeightTying = keepsWeightTying
   }
 
   /// FLARE fuses q and v; every other layer of the adapter is plain LoRA.

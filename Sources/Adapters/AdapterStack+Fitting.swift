@@ -18,74 +18,50 @@ extension AdapterStack {
       if isTied { try stack.levels[position].joinTied(with: kernels) }
     }
     stack.untiesHead = isTied && stack.levels.contains(where: \.partsHeadFromEmbeddings)
+    try stack.checkOrder()
+    var shapes = ShapesInOrder(base, isTied: isTied)
     for level in stack.levels {
       for replacement in level.replacements {
-        try Self.check(replacement, of: level.adapter, against: base, isTied: isTied)
+        try shapes.apply(replacement, of: level)
       }
+      for update in level.updates { try shapes.check(update, of: level.adapter) }
     }
     try stack.checkProjection(for: base)
     let adapted = MergedTensors(base, stack.replacements(in: .target), with: kernels)
     try stack.checkVocabulary(of: adapted, isTied: isTied)
     for level in stack.levels {
-      for update in level.updates { try Self.check(update, of: level.adapter, against: adapted) }
-      try Self.checkCoverage(of: adapted, by: level.adapter)
+      try Self.checkCoverage(of: adapted, by: level.adapter, isTied: isTied)
     }
     return stack
   }
 
-  private static func check(
-    _ update: LowRankUpdate, of adapter: Adapter, against base: some TensorSource
-  ) throws(AdapterError) {
-    guard let weight = base.info(named: update.module + ".weight") else {
-      throw AdapterError(
-        .baseMismatch, adapter.path,
-        "adapts '\(update.module)', which the base does not have. "
-          + "The adapter was made for another model")
-    }
-    let expected: Shape = [update.loraB.shape[0], update.loraA.shape[1]]
-    guard weight.shape == expected else {
-      throw AdapterError(
-        .baseMismatch, adapter.path,
-        "adapts '\(update.module)' as \(expected), the base weight is \(weight.shape). "
-          + "The adapter was made for another model")
-    }
-  }
-
-  private static func check(
-    _ replacement: TensorReplacement, of adapter: Adapter, against base: any TensorSource,
-    isTied: Bool
-  ) throws(AdapterError) {
-    let name = replacement.name
-    let isHead = name == ModuleNames.outputHeadWeight
-    let source = isHead && isTied ? ModuleNames.embeddingsWeight : name
-    guard let info = base.info(named: source) else {
-      throw AdapterError(
-        .baseMismatch, adapter.path,
-        "brings '\(name)', which the base does not have. The adapter was made for another model")
-    }
-    if let rows = replacement.rows {
-      guard info.shape.rank == 2, replacement.tensor.shape[1] == info.shape[1] else {
-        throw AdapterError(
-          .baseMismatch, adapter.path,
-          "brings rows of \(replacement.tensor.shape[1]) for '\(name)', which is \(info.shape)")
+  /// Refuses an order of adapters in which running and merging would not be the same.
+  private func checkOrder() throws(AdapterError) {
+    for (position, level) in levels.enumerated() {
+      func refuse(_ detail: String) -> AdapterError {
+        AdapterError(.stack, level.adapter.path, detail)
       }
-      // A row behind the end may be one of a resized vocabulary that came along.
-      let rowCount =
-        adapter.replacements.first { $0.name == name && $0.rows == nil }?.tensor.shape[0]
-        ?? info.shape[0]
-      guard let row = rows.first(where: { !(0..<rowCount).contains($0) }) else { return }
-      throw AdapterError(
-        .baseMismatch, adapter.path, "brings row \(row) of '\(name)', which has \(rowCount) rows")
-    }
-    let shape = replacement.tensor.shape
-    let mayGrow = isHead || name == ModuleNames.embeddingsWeight
-    guard
-      shape == info.shape || mayGrow && shape.rank == 2 && shape[1] == info.shape[1] && shape[0] > 0
-    else {
-      throw AdapterError(
-        .baseMismatch, adapter.path,
-        "brings '\(name)' as \(shape), the base has \(info.shape). "
-          + "The adapter was made for another model")
+      let earlier = levels[..<position].flatMap(\.updates)
+      for replacement in level.replacements {
+        if level.weight != 1 {
+          throw refuse(
+            "has weight \(level.weight), but brings '\(replacement.name)' whole, which a weight "
+              + "cannot scale. Use 1")
+        }
+        let module = replacement.module
+        if replacement.rows != nil, earlier.contains(where: { $0.module == module }) {
+          throw refuse(
+            "brings rows of '\(replacement.name)' behind an adapter that adds to all of them. Merge "
+              + "that one into the base first")
+        }
+        guard replacement.name.hasSuffix(".bias") else { continue }
+        let own = needsSourcePass && !level.actsOnSource ? level.updates : []
+        if (earlier + own).contains(where: { $0.module == module && $0.outputBias != nil }) {
+          throw refuse(
+            "brings '\(replacement.name)' where 'lora_bias' adds to it. Merge one of the two into the "
+              + "base first")
+        }
+      }
     }
   }
 
@@ -120,13 +96,15 @@ extension AdapterStack {
   }
 
   private static func checkCoverage(
-    of base: some TensorSource, by adapter: Adapter
+    of base: some TensorSource, by adapter: Adapter, isTied: Bool
   ) throws(AdapterError) {
     guard let configuration = adapter.configuration else { return }
     let covered = Set(adapter.updates.map(\.module))
     for info in base.tensorInfos
     where info.shape.rank == 2 && info.name.hasSuffix(".weight") {
       let module = String(info.name.dropLast(".weight".count))
+      // A head of its own is not adapted because the embeddings are.
+      if !isTied, adapter.keepsWeightTying, module == ModuleNames.outputHead { continue }
       guard covered.contains(module) || !configuration.targets(module) else {
         throw AdapterError(
           .baseMismatch, adapter.path,
@@ -171,6 +149,12 @@ extension AdapterStack.Level {
     }
     guard adapter.keepsWeightTying, let embedding = updates.first(where: \.isEmbedding) else {
       return
+    }
+    guard embedding.magnitude == nil else {
+      throw AdapterError(
+        .unsupported, adapter.path,
+        "uses DoRA on embeddings that are tied to the head ('ensure_weight_tying'); its lengths are "
+          + "others for each of the two, so they cannot stay one")
     }
     sharesEmbeddingUpdates = true
     guard let head = updates.first(where: { $0.module == ModuleNames.outputHead }) else { return }
@@ -230,6 +214,6 @@ extension Adapter {
       path: path, name: name, form: form, fusion: fusion, updates: updates,
       replacements: replacements, sourceProjection: sourceProjection,
       sourceAlignment: sourceAlignment, baseModelName: baseModelName, notes: notes,
-      configuration: configuration)
+      keepsWeightTying: keepsWeightTying, configuration: configuration)
   }
 }

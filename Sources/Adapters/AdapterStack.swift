@@ -1,4 +1,4 @@
-import Tensors
+package import Tensors
 
 /// Adapters in the order in which they were trained on top of each other, each with a weight.
 ///
@@ -18,6 +18,7 @@ public struct AdapterStack: Sendable {
   /// One adapter with what it does, its weight in the scalings.
   struct Level: Sendable {
     let adapter: Adapter
+    let weight: Float
     var updates: [LowRankUpdate]
     var replacements: [TensorReplacement]
     /// Base weights that came along with the adapter and turned out to be the base's own.
@@ -43,7 +44,7 @@ public struct AdapterStack: Sendable {
     levels = members.enumerated().map { position, member in
       let actsOnSource = position < firstFusing && !member.adapter.isResidue
       return Level(
-        adapter: member.adapter,
+        adapter: member.adapter, weight: member.weight,
         updates: member.adapter.updates.map { update in
           var update = update
           update.scaling *= member.weight
@@ -85,7 +86,9 @@ public struct AdapterStack: Sendable {
       if member.weight != 1, usesDoRA {
         throw refuse("has weight \(member.weight), but the lengths of DoRA cannot be scaled. Use 1")
       }
-      if member.weight != 1, let replacement = adapter.replacements.first {
+      // A base weight that came along may be the base's own; `fitted` knows.
+      let brought = adapter.replacements.first { $0.origin != .savedBase }
+      if member.weight != 1, let replacement = brought {
         throw refuse(
           "has weight \(member.weight), but brings '\(replacement.name)' whole, which a weight "
             + "cannot scale. Use 1")
@@ -124,6 +127,11 @@ extension AdapterStack {
   /// not act on it replaces some.
   public var replacesBehindSource: Bool {
     needsSourcePass && levels.contains { !$0.actsOnSource && !$0.replacements.isEmpty }
+  }
+
+  /// What the adapters replace of the tensors that a source is read with.
+  package var sourceReplacements: [Tensor] {
+    levels.filter(\.actsOnSource).flatMap { $0.replacements.map(\.tensor) }
   }
 
   /// What runs in `pass` beside the tensors that the stack replaces, by module, in order.

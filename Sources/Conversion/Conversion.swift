@@ -74,7 +74,11 @@ public struct Conversion: Sendable {
         "\(request.model.path): has adapters of its own beside its weights, which a "
           + "combination would lose. Combine on the base they were made for")
     }
-    return MergePlan(try AdapterCombination(request.adapters, by: method))
+    // Base weights that came along and are the base's own are no part of a delta.
+    let members = zip(stack.withoutConfirmedBases, request.adapters).map {
+      AdapterStack.Member($0, weight: $1.weight)
+    }
+    return MergePlan(try AdapterCombination(members, by: method), fitted: stack)
   }
 
   /// Refuses to quantize what is quantized, or to merge into it unless that was asked for.

@@ -51,7 +51,11 @@ public struct MergeVerification: Sendable {
     let limit = min(base.configuration.vocabularySize, adapted.configuration.vocabularySize)
     var random = ProbeGenerator()
     let tokens = random.tokens(Self.probeCount, below: limit)
-    let source = request.isSourceFree ? nil : random.source(Self.sourceProbeCount, for: adapted)
+    let source =
+      request.isSourceFree
+      ? nil
+      : random.source(
+        Self.sourceProbeCount, below: limit, for: adapted)
     let alignment = request.merging.sourceAlignment
     func logits(_ model: LanguageModel) throws -> FloatMatrix {
       var source = model.adapters.readsSource ? source : nil

@@ -11,10 +11,10 @@ struct ProbeGenerator {
   }
 
   /// A source of the kind that the adapters of `model` read; nil when they read none.
-  mutating func source(_ count: Int, for model: LanguageModel) -> Source? {
+  mutating func source(_ count: Int, below limit: Int, for model: LanguageModel) -> Source? {
     guard model.adapters.readsSource else { return nil }
     guard let projection = model.adapters.sourceProjection else {
-      return .tokens(tokens(count, below: model.configuration.vocabularySize))
+      return .tokens(tokens(count, below: limit))
     }
     let states = (0..<count * projection.encoderSize).map { _ in
       Float.random(in: -1...1, using: &random)

@@ -1,4 +1,5 @@
 public import Adapters
+import JSON
 public import Kernels
 public import SystemPackage
 public import Tensors
@@ -80,6 +81,9 @@ public struct LanguageModel: Sendable {
     self.files = files
     baseTensors = base
   }
+
+  /// The text of `config.json`.
+  var configurationText: String { files.configurationJSON.serialized() }
 
   /// The same model with other adapters on it, in order, after those that it brings itself.
   ///

@@ -38,8 +38,12 @@ struct CombinationTests {
     return zip(merged, before).map { $0 - $1 }
   }
 
+  func plan(_ members: [AdapterStack.Member], by method: CombinationMethod) throws -> MergePlan {
+    MergePlan(try AdapterCombination(members, by: method), fitted: try AdapterStack(members))
+  }
+
   func delta(_ method: CombinationMethod, _ module: String) throws -> [Float] {
-    try delta(MergePlan(AdapterCombination(members, by: method)), module)
+    try delta(plan(members, by: method), module)
   }
 
   @Test(arguments: modules)
@@ -87,16 +91,16 @@ struct CombinationTests {
     let module = Self.modules[0]
     let method = CombinationMethod.dareLinear(density: 0.3, seed: 7)
     let one = [members[0]]
-    let whole = try delta(MergePlan(AdapterCombination(one, by: .linear)), module)
-    let dropped = try delta(MergePlan(AdapterCombination(one, by: method)), module)
+    let whole = try delta(plan(one, by: .linear), module)
+    let dropped = try delta(plan(one, by: method), module)
     let kept = dropped.indices.filter { dropped[$0] != 0 }
     let share = Double(kept.count) / Double(dropped.count)
     // Three standard deviations of 6144 draws are 0.018.
     #expect(abs(share - 0.3) < 0.02)
     for index in kept { #expect(abs(dropped[index] - whole[index] / 0.3) < 1e-4) }
-    #expect(try delta(MergePlan(AdapterCombination(one, by: method)), module) == dropped)
+    #expect(try delta(plan(one, by: method), module) == dropped)
     let other = CombinationMethod.dareLinear(density: 0.3, seed: 8)
-    #expect(try delta(MergePlan(AdapterCombination(one, by: other)), module) != dropped)
+    #expect(try delta(plan(one, by: other), module) != dropped)
     let all = CombinationMethod.dareLinear(density: 1, seed: 7)
     expectClose(
       try delta(all, module), try expected.tensor(named: "\(module).sum").floatArray, within: 1e-5)

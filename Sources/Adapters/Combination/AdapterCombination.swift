@@ -41,6 +41,9 @@ public struct AdapterCombination: Sendable {
         "\(what), which has no place in a combination. Merge it in a run of its own")
     }
     if let fusion = adapter.fusion { throw refuse("is a FLARE adapter (\(fusion.rawValue))") }
+    if adapter.keepsWeightTying, adapter.updates.contains(where: \.isEmbedding) {
+      throw refuse("adapts embeddings and head as one ('ensure_weight_tying')")
+    }
     if adapter.isResidue { throw refuse("is what a merge left of an adapter") }
     if let replacement = adapter.replacements.first {
       throw refuse("brings '\(replacement.name)' whole")

@@ -110,7 +110,7 @@ struct MLXConfiguration {
     guard let parameters = try fields.fields("lora_parameters") else {
       throw JSONFieldError("\(fields.subject): 'lora_parameters' is missing, expected an object")
     }
-    let known = ["rank", "scale", "dropout", "keys", "alpha"]
+    let known = ["rank", "scale", "dropout", "keys"]
     for (key, value) in parameters.members where !known.contains(key) && !value.isVacuous {
       throw JSONFieldError(
         "\(parameters.subject) has '\(key)' \(value.shortDescription), which this version does not know"

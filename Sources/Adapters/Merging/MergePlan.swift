@@ -19,7 +19,7 @@ public struct MergePlan: Sendable {
   /// Whether the head, which was the embeddings, becomes a tensor of its own.
   public var untiesHead: Bool { edits.untiesHead }
 
-  /// Tensors that something acts on at run time, so that what comes behind it must wait as well.
+  /// Tensors that are replaced at run time, so that what is added behind must wait as well.
   private var blocked: Set<String> = []
 
   /// Plans the merge of `stack`.
@@ -64,8 +64,6 @@ public struct MergePlan: Sendable {
         if update.isInWeights {
           mergedModules.append(update.module)
           if !wasInWeights { stack.append(update, of: level, to: &edits) }
-        } else {
-          blocked.insert("\(update.module).weight")
         }
         if !update.isInWeights || isOffForSource || readsSource && update.fusion != nil {
           keptUpdates.append(update)
@@ -87,7 +85,10 @@ public struct MergePlan: Sendable {
   }
 
   /// Plans the merge of adapters as one.
-  public init(_ combination: AdapterCombination) {
+  ///
+  /// - Parameter stack: the same adapters, fitted to the base.
+  public init(_ combination: AdapterCombination, fitted stack: AdapterStack) {
+    edits.untiesHead = stack.untiesHead
     for (position, member) in combination.members.enumerated() {
       let adapter = member.adapter
       ledger += adapter.updates.map {
@@ -101,7 +102,6 @@ public struct MergePlan: Sendable {
 
   private func disposition(of update: LowRankUpdate, readsSource: Bool) -> Disposition {
     if update.isInWeights { return .mergedBefore }
-    // A sum may change its order; a tensor that is replaced, or given another length, may not.
     if blocked.contains("\(update.module).weight"), update.fusion == nil { return .keptAtRunTime }
     guard let fusion = update.fusion, readsSource else { return .mergedExactly }
     // B·(A·s + A·x) = B·A·s + B·A·x: the second term depends on x alone.
@@ -120,6 +120,6 @@ extension Adapter {
       fusion: updates.lazy.compactMap(\.fusion).first, updates: updates,
       replacements: replacements,
       sourceProjection: keepsProjection ? sourceProjection : nil,
-      sourceAlignment: alignment ?? sourceAlignment)
+      sourceAlignment: alignment ?? sourceAlignment, keepsWeightTying: keepsWeightTying)
   }
 }

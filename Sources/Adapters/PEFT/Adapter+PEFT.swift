@@ -41,7 +41,8 @@ extension Adapter {
       path: directory, form: .peft, fusion: fusion?.function, updates: updates,
       replacements: replacements, sourceProjection: tensors.projection,
       sourceAlignment: fusion?.alignment ?? .right,
-      baseModelName: configuration.baseModelName, configuration: configuration)
+      baseModelName: configuration.baseModelName,
+      keepsWeightTying: configuration.keepsWeightTying, configuration: configuration)
   }
 
   /// The tensors beside a configuration: safetensors, or the pickle of old versions, which is read

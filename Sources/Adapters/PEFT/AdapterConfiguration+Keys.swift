@@ -4,7 +4,7 @@ import SystemPackage
 extension AdapterConfiguration {
   /// Keys that describe training, loading or provenance and change no number at run time.
   private static let harmless: Set<String> = [
-    "arrow_config", "auto_mapping", "base_model_name_or_path", "eva_config", "flare_version",
+    "auto_mapping", "base_model_name_or_path", "eva_config", "flare_version",
     "inference_mode", "lora_dropout", "lora_ga_config",
     "loftq_config", "megatron_config", "megatron_core", "peft_type", "peft_version", "revision",
     "runtime_config", "task_type", "corda_config",

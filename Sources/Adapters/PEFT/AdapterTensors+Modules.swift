@@ -57,7 +57,9 @@ extension AdapterTensors {
     guard let b = tensors[bKind] else {
       throw refuse("'\(module)' has \(names.a) but no \(names.b)")
     }
-    guard a.shape.rank == 2, b.shape.rank == 2, a.shape[0] == b.shape[1], a.shape[0] > 0 else {
+    guard a.shape.rank == 2, b.shape.rank == 2, a.shape[0] == b.shape[1],
+      (a.shape.extents + b.shape.extents).allSatisfy({ $0 > 0 })
+    else {
       throw refuse(
         "\(names.a) of '\(module)' is \(a.shape) and \(names.b) is \(b.shape), "
           + "expected [r, in] and [out, r]")

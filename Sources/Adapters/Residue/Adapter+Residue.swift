@@ -66,11 +66,14 @@ extension Adapter {
     }) {
       throw AdapterError(.tensors, directory, "'\(missing)' has no tensors")
     }
+    let replacements = try residue.replacements.map { try $0.read(from: tensors) }
+    try tensors.checkAllUsed(updates, replacements)
     self.init(
       path: directory, name: residue.name, form: .residue,
       fusion: residue.modules.values.lazy.compactMap(\.fusion).first, updates: updates,
-      replacements: try residue.replacements.map { try $0.read(from: tensors) },
-      sourceProjection: tensors.projection, sourceAlignment: residue.alignment)
+      replacements: replacements,
+      sourceProjection: tensors.projection, sourceAlignment: residue.alignment,
+      keepsWeightTying: residue.keepsWeightTying)
   }
 }
 

@@ -32,6 +32,8 @@ struct ResidueConfiguration {
   let modules: OrderedDictionary<String, Module>
   let replacements: [Replacement]
   let alignment: SourceAlignment
+  /// Whether what it does to embeddings it does to a tied head.
+  let keepsWeightTying: Bool
 
   /// The configuration that describes `adapter`.
   init(_ adapter: Adapter) {
@@ -48,6 +50,7 @@ struct ResidueConfiguration {
       Replacement(name: $0.name, rows: $0.rows, origin: $0.origin)
     }
     alignment = adapter.sourceAlignment
+    keepsWeightTying = adapter.keepsWeightTying
   }
 
   var json: JSONValue {
@@ -68,8 +71,9 @@ struct ResidueConfiguration {
       "modules": .object(JSONObject(entries)),
     ]
     if !replacements.isEmpty {
-      document["replacements"] = .object(JSONObject(replacements.map { ($0.name, $0.json) }))
+      document["replacements"] = .array(replacements.map(\.json))
     }
+    if keepsWeightTying { document["keeps_weight_tying"] = true }
     return .object(document)
   }
 }
@@ -95,15 +99,11 @@ extension ResidueConfiguration {
         modules[key] = try Module(entry, named: key)
       }
       self.modules = modules
-      let replaced = try fields.fields("replacements")
-      replacements =
-        try replaced?.members.keys.map { name in
-          guard let entry = try replaced?.fields(name) else {
-            throw JSONFieldError("\(fields.subject): replacement '\(name)' is null")
-          }
-          return try Replacement(entry, named: name)
-        } ?? []
+      replacements = try (fields["replacements"]?.array ?? []).map {
+        try Replacement(JSONFields($0, subject: "\(fields.subject): 'replacements'"))
+      }
       alignment = try fields.choice("source_alignment") ?? .right
+      keepsWeightTying = try fields.optional("keeps_weight_tying") ?? false
     } catch let error as JSONFieldError {
       throw AdapterError(.configuration, directory, error.description)
     } catch {
@@ -133,8 +133,8 @@ extension ResidueConfiguration.Module {
 }
 
 extension ResidueConfiguration.Replacement {
-  fileprivate init(_ fields: JSONFields, named name: String) throws(JSONFieldError) {
-    self.name = name
+  fileprivate init(_ fields: JSONFields) throws(JSONFieldError) {
+    name = try fields.required("tensor")
     rows = try fields.optional("rows")
     guard let origin: TensorReplacement.Origin = try fields.choice("origin") else {
       throw JSONFieldError("\(fields.subject): 'origin' is missing, expected a string")
@@ -148,7 +148,7 @@ extension ResidueConfiguration.Replacement {
   }
 
   fileprivate var json: JSONValue {
-    var document: JSONObject = ["origin": .string(origin.rawValue)]
+    var document: JSONObject = ["tensor": .string(name), "origin": .string(origin.rawValue)]
     if let rows { document["rows"] = .array(rows.map { .integer($0) }) }
     return .object(document)
   }

@@ -124,12 +124,16 @@ extension LanguageModel {
       add(name)
       add(try sourceTensors.tensor(named: name), sampled: true)
     }
+    add(configurationText)
+    for replacement in adapters.sourceReplacements { add(replacement, sampled: false) }
     for (module, updates) in adapters.updates(in: .source).sorted(by: { $0.key < $1.key }) {
       for update in updates where update.fusion != nil || update.term(in: .source) != nil {
         add("\(module) \(update.scaling) \(String(describing: update.term(in: .source)))")
         add(update.loraA, sampled: false)
         if update.term(in: .source) != nil { add(update.loraB, sampled: false) }
-        if let magnitude = update.magnitude { add(magnitude, sampled: false) }
+        for tensor in [update.magnitude, update.outputBias].compactMap(\.self) {
+          add(tensor, sampled: false)
+        }
       }
     }
     if let projection = adapters.sourceProjection {
