@@ -83,9 +83,10 @@ struct VerificationError: FlareError {
   var kind: FailureKind { .badInput }
 }
 
-/// A small number as people write it: `2.3e-05`.
+/// A number of any size as people write it: `12.3`, `0.045`, `2.3e-5`.
 func scientificText(_ value: Double) -> String {
   guard value != 0, value.isFinite else { return "\(value)" }
+  if 0.01..<10_000 ~= value.magnitude { return decimalText(value, value.magnitude < 1 ? 3 : 1) }
   var exponent = 0
   var digits = value.magnitude
   while digits >= 10 { (digits, exponent) = (digits / 10, exponent + 1) }
