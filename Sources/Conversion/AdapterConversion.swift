@@ -1,5 +1,5 @@
 public import Adapters
-import Files
+package import Files
 public import Kernels
 public import Models
 public import SystemPackage
@@ -32,17 +32,12 @@ public struct AdapterConversion: Sendable {
     mayReplace: Bool = false, with kernels: Kernels
   ) throws {
     base = try model?.configuration().adapterBase
-    let adapter = try Adapter(path, for: base, with: kernels)
-    let fitted = try model.map {
-      try LanguageModel($0, adapters: [AdapterStack.Member(adapter)], with: kernels).adapters
-    }
-    // PEFT saves an adapted embedding or head with its base weight, which the model has itself.
-    self.adapter = fitted?.withoutConfirmedBases.last ?? adapter
+    adapter = try Adapter(path, for: model, with: kernels)
     self.form = form ?? (destination.extension == "gguf" ? .gguf : .peft)
     self.destination = destination
     self.mayReplace = mayReplace
     try destination.checkApart(from: [path])
-    if mayReplace { try destination.checkGivesWay(toDirectory: self.form != .gguf) }
+    if mayReplace { try destination.checkGivesWay(toAdapterDirectory: self.form != .gguf) }
   }
 
   /// Whether what is at `path` is an adapter and not a model, told from its name and its files.
@@ -69,12 +64,27 @@ public struct AdapterConversion: Sendable {
   }
 }
 
+extension Adapter {
+  /// Reads the adapter at `path` and, where the model is given, checks that it fits it.
+  ///
+  /// PEFT saves an adapted embedding or head with its base weight. When that is the model's own, it
+  /// is left out: it is no part of what the adapter says.
+  package init(_ path: FilePath, for model: ModelFiles?, with kernels: Kernels) throws {
+    let base = try model?.configuration().adapterBase
+    let adapter = try Adapter(path, for: base, with: kernels)
+    let fitted = try model.map {
+      try LanguageModel($0, adapters: [AdapterStack.Member(adapter)], with: kernels).adapters
+    }
+    self = fitted?.withoutConfirmedBases.last ?? adapter
+  }
+}
+
 extension FilePath {
   /// Checks that what is here, if anything, may give way to an adapter: a file to a file, and a
   /// directory only when it is an adapter itself.
   ///
   /// - Throws: `FileError` when it may not.
-  func checkGivesWay(toDirectory: Bool) throws(FileError) {
+  package func checkGivesWay(toAdapterDirectory toDirectory: Bool) throws(FileError) {
     guard exists else { return }
     func refuse(_ detail: String) -> FileError {
       FileError(.notReplaceable, self, detail: detail)

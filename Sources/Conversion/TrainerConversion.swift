@@ -1,5 +1,6 @@
 public import Adapters
 public import Files
+public import Kernels
 import Models
 public import SystemPackage
 import Tensors
@@ -32,6 +33,21 @@ public struct TrainerConversion: Sendable {
     try destination.checkSpace(for: byteCount)
   }
 
+  /// Checks that what was written runs: one shard of several would have made half a model.
+  private func checkParts(at place: FilePath, with kernels: Kernels) throws {
+    do {
+      let base = try LanguageModel(place.appending(Self.baseName), with: kernels)
+      for adapter in checkpoint.adapters {
+        let member = AdapterStack.Member(try Adapter(place.appending(adapter.name), with: kernels))
+        _ = try base.adapted(by: [member])
+      }
+    } catch {
+      let reason = "\(error)".replacing("\(place)", with: "\(destination)")
+      throw ConversionError(
+        .badInput, "\(checkpoint.path): what comes out of it is no whole model: \(reason)")
+    }
+  }
+
   private static let baseName = "base"
 
   /// Checks that each adapter's name can be a folder's in the destination: it comes out of a file
@@ -62,7 +78,7 @@ public struct TrainerConversion: Sendable {
       if name == Self.baseName {
         try ModelFiles.checkReplaceable(part, asDirectory: true)
       } else {
-        try part.checkGivesWay(toDirectory: true)
+        try part.checkGivesWay(toAdapterDirectory: true)
       }
     }
   }
@@ -88,7 +104,7 @@ public struct TrainerConversion: Sendable {
   ///
   /// - Returns: what was changed in `config.json` to make it true, one sentence each.
   /// - Throws: a `FlareError`; then nothing is left behind.
-  public func run(progress: ByteProgress? = nil) throws -> [String] {
+  public func run(with kernels: Kernels, progress: ByteProgress? = nil) throws -> [String] {
     let directory = try NewDirectory(destination, mayReplace: mayReplace)
     let place = directory.temporaryPath
     for adapter in checkpoint.adapters {
@@ -97,6 +113,7 @@ public struct TrainerConversion: Sendable {
     }
     let changes = try checkpoint.writeBase(
       to: place.appending(Self.baseName), configuredBy: configuration, progress: progress)
+    try checkParts(at: place, with: kernels)
     try directory.commit()
     return changes
   }

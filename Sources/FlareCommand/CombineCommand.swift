@@ -1,5 +1,6 @@
 import Adapters
 import ArgumentParser
+import Conversion
 import Files
 import Models
 import SystemPackage
@@ -26,11 +27,15 @@ struct CombineCommand: ParsableCommand {
   @Option(help: "The rank of the result.")
   var rank: Int?
 
-  @Option(help: "The model that GGUF adapters are for.")
+  @Option(
+    help: "The model that the adapters are for; GGUF adapters cannot be read without it.")
   var base: FilePath?
 
   @Option(name: .shortAndLong, help: "The directory to write.")
   var output: FilePath
+
+  @Flag(help: "Replace the adapter that is at the destination.")
+  var overwrite = false
 
   @OptionGroup var compute: ComputeOptions
 
@@ -46,16 +51,17 @@ struct CombineCommand: ParsableCommand {
   func run() throws {
     try output.checkApart(from: adapters.map(\.path))
     let kernels = try compute.kernels()
-    let base = try base.map { try ModelFiles($0).configuration().adapterBase }
+    if overwrite { try output.checkGivesWay(toAdapterDirectory: true) }
+    let base = try base.map { try ModelFiles($0) }
     let members = try adapters.map {
       AdapterStack.Member(try Adapter($0.path, for: base, with: kernels), weight: $0.weight)
     }
     let combination = try AdapterCombination(members, by: combination.method ?? .linear)
     let adapter = try combination.adapter(rank: rank, at: output, with: kernels)
-    try adapter.writePEFT(to: output)
+    try adapter.writePEFT(to: output, mayReplace: overwrite)
     let ranks = Set(adapter.updates.map(\.rank)).sorted().map(String.init)
     standardOutput.write(
-      "wrote \(output), \(adapter.updates.count) modules of rank \(ranks.joined(separator: ", ")), "
+      "wrote \(output), \(adapter.updates.count) modules of rank \(ranks.joined(separator: " or ")), "
         + "\(byteText(output.treeByteCount))\n")
   }
 }

@@ -49,9 +49,10 @@ struct ConvertCommand: ParsableCommand {
     // A trainer may leave an adapter's configuration beside its checkpoint.
     if TrainerConversion.isPickled(model) {
       try refuseModelOptions(for: "a trainer's checkpoint")
-      try split.run(model, to: output, mayReplace: options.overwrite)
+      try split.run(model, to: output, mayReplace: options.overwrite, with: kernels)
     } else if AdapterConversion.isAdapter(model) {
       try refuseModelOptions(for: "an adapter")
+      try split.refuseCheckpointOptions(for: "an adapter")
       let conversion = try AdapterConversion(
         model, for: try split.base.map { try ModelFiles($0) }, to: output,
         form: try to.map { try $0.adapterForm }, mayReplace: options.overwrite, with: kernels)
@@ -60,6 +61,10 @@ struct ConvertCommand: ParsableCommand {
         "wrote \(output), \(conversion.adapter.updates.count) modules, "
           + "\(byteText(output.treeByteCount))\n")
     } else {
+      try split.refuseCheckpointOptions(for: "a model")
+      guard split.base == nil else {
+        throw ValidationError("'--base' is for adapters and checkpoints, and a model is given")
+      }
       let files = try ModelFiles(model)
       let request = ConversionRequest(
         model: files, adapters: try adapters.read(for: files, with: kernels),

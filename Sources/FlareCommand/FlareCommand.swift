@@ -32,6 +32,10 @@ struct FlareCommand: ParsableCommand {
     } catch let error as any FlareError {
       standardError.write("flare: \(printable("\(error)"))\n")
       exit(withError: error.kind.exitCode)
+    } catch let error as ValidationError {
+      // Of a command that runs already: parsing has errors of its own, with the usage beside them.
+      standardError.write("flare: \(printable(error.message))\n")
+      exit(withError: FailureKind.usage.exitCode)
     } catch {
       guard exitCode(for: error) == .failure, !(error is ExitCode) else { exit(withError: error) }
       standardError.write("flare: unexpected: \(error)\n")

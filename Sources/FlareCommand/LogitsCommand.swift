@@ -53,12 +53,16 @@ struct LogitsCommand: ParsableCommand {
     try output.checkApart(from: [model] + adapters.adapters.map(\.path))
     let kernels = try compute.kernels()
     let model = try adapters.open(model, with: kernels)
+    let source = try sourceOptions.source(sourceTokens?.tokens, with: kernels)
+    guard source != nil || promptLength == nil else {
+      throw ValidationError(
+        "'--prompt-length' says what a source is aligned with, and none is given")
+    }
     let logits = try model.logits(
-      of: tokens.tokens, promptCount: promptLength,
-      source: sourceOptions.source(sourceTokens?.tokens, with: kernels))
+      of: tokens.tokens, promptCount: promptLength, source: source)
     let tensor = kernels.tensor(
       logits, shape: [logits.rowCount, logits.columnCount], as: .float32)
-    let source = TensorTable([("logits", tensor)])
-    try SafetensorsPlan(source.tensorInfos).write(source, to: output, mayReplace: overwrite)
+    let table = TensorTable([("logits", tensor)])
+    try SafetensorsPlan(table.tensorInfos).write(table, to: output, mayReplace: overwrite)
   }
 }

@@ -42,7 +42,7 @@ struct ErrorTests {
       arguments: ["logits", llama, "--tokens", "1", "--source-tokens", "2", "-o", "out"],
       exitCode: 64,
       message:
-        "flare: a source text is given, but no adapter of this model reads one; "
+        "flare: a source is given, but no adapter of this model reads one; "
         + "it would change nothing\n"),
     Case(
       label: "an adapter for another model",

@@ -70,7 +70,7 @@ struct TrainerConversionTests {
     try withTemporaryDirectory { directory in
       let conversion = try conversion(test, in: directory)
       #expect(TrainerConversion.isPickled(directory.appending("run")))
-      #expect(try conversion.run() == test.changes)
+      #expect(try conversion.run(with: kernels) == test.changes)
       let split = directory.appending("split")
       #expect(try split.entryNames == ["base", test.adapter].sorted())
 
@@ -105,7 +105,7 @@ struct TrainerConversionTests {
       let conversion = try TrainerConversion(
         file, to: directory.appending("split"), configuration: nil,
         settings: TrainerAdapterSettings(alpha: 12), ignoresHeads: false, mayReplace: false)
-      _ = try conversion.run()
+      _ = try conversion.run(with: kernels)
       _ = try LanguageModel(directory.appending("split").appending("base"), with: kernels)
     }
   }
@@ -138,7 +138,7 @@ struct TrainerConversionTests {
     let refusal = try #require(Self.refusals.first { $0.label == label })
     try withTemporaryDirectory { directory in
       let error = #expect(throws: AdapterError.self) {
-        try conversion(refusal.test, in: directory).run()
+        try conversion(refusal.test, in: directory).run(with: kernels)
       }
       let names = try directory.entryNames
       #expect(error?.description == "\(directory.appending("run")): \(refusal.message)")
@@ -152,7 +152,7 @@ struct TrainerConversionTests {
       let conversion = try TrainerConversion(
         run, to: directory.appending("split"), configuration: nil,
         settings: TrainerAdapterSettings(alpha: 12), ignoresHeads: false, mayReplace: false)
-      let error = #expect(throws: AdapterError.self) { try conversion.run() }
+      let error = #expect(throws: AdapterError.self) { try conversion.run(with: kernels) }
       #expect(
         error?.description
           == "\(run): has no config.json beside it. Pass the folder of the model that was trained "
@@ -194,12 +194,12 @@ struct TrainerConversionTests {
     try withTemporaryDirectory { directory in
       let test = Self.cases[0]
       let split = directory.appending("split")
-      _ = try conversion(test, in: directory).run()
+      _ = try conversion(test, in: directory).run(with: kernels)
       let error = #expect(throws: FileError.self) {
-        try conversion(test, in: directory).run()
+        try conversion(test, in: directory).run(with: kernels)
       }
       #expect(error?.code == .exists)
-      _ = try conversion(test, in: directory, mayReplace: true).run()
+      _ = try conversion(test, in: directory, mayReplace: true).run(with: kernels)
 
       for (name, why) in [("notes.txt", "it is a file"), ("base/notes.txt", "notes.txt")] {
         let notes = split.pushing(FilePath(name))

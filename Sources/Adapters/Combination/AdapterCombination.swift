@@ -48,8 +48,11 @@ public struct AdapterCombination: Sendable {
     if let replacement = adapter.replacements.first {
       throw refuse("brings '\(replacement.name)' whole")
     }
-    if let update = adapter.updates.first(where: { $0.magnitude != nil || $0.outputBias != nil }) {
-      throw refuse("has DoRA's lengths or a bias for '\(update.module)'")
+    for update in adapter.updates {
+      if update.magnitude != nil { throw refuse("has DoRA's lengths for '\(update.module)'") }
+      if update.outputBias != nil {
+        throw refuse("has a bias ('lora_bias') for '\(update.module)'")
+      }
     }
   }
 }

@@ -9,15 +9,25 @@ struct CombinationOptions: ParsableArguments {
         + "linear, ties, dare-linear or dare-ties.", valueName: "method"))
   var combine: CombinationArgument?
 
-  @Option(help: "The share of each delta's elements that ties and dare keep, over 0 and up to 1.")
-  var density: Double = 0.5
+  @Option(
+    help:
+      "The share of each delta's elements that ties and dare keep, over 0 and up to 1 (default: 0.5)."
+  )
+  var density: Double?
 
-  @Option(name: .customLong("combine-seed"), help: "The seed of what dare keeps.")
-  var seed: UInt64 = 0
+  @Option(name: .customLong("combine-seed"), help: "The seed of what dare keeps (default: 0).")
+  var seed: UInt64?
 
   func validate() throws {
-    guard density > 0, density <= 1 else {
-      throw ValidationError("'--density' is \(density), expected over 0 and up to 1")
+    guard chosenDensity > 0, chosenDensity <= 1 else {
+      throw ValidationError("'--density' is \(chosenDensity), expected over 0 and up to 1")
+    }
+    let prunes = combine != nil && combine != .linear
+    guard density == nil || prunes else {
+      throw ValidationError("'--density' is for '--combine' ties, dare-linear and dare-ties")
+    }
+    guard seed == nil || prunes && combine != .ties else {
+      throw ValidationError("'--combine-seed' is for '--combine' dare-linear and dare-ties")
     }
   }
 
@@ -25,11 +35,13 @@ struct CombinationOptions: ParsableArguments {
     switch combine {
     case nil: nil
     case .linear: .linear
-    case .ties: .ties(density: density)
-    case .dareLinear: .dareLinear(density: density, seed: seed)
-    case .dareTies: .dareTies(density: density, seed: seed)
+    case .ties: .ties(density: chosenDensity)
+    case .dareLinear: .dareLinear(density: chosenDensity, seed: seed ?? 0)
+    case .dareTies: .dareTies(density: chosenDensity, seed: seed ?? 0)
     }
   }
+
+  private var chosenDensity: Double { density ?? 0.5 }
 }
 
 enum CombinationArgument: String, ExpressibleByArgument, CaseIterable {

@@ -29,9 +29,10 @@ func decimalText(_ value: Double, _ decimals: Int) -> String {
   return "\(sign)\(abs(scaled) / Int(factor)).\(padding)\(digits)"
 }
 
-/// A number of any size with two digits: `2.3e-5`.
+/// A number of any size as people write it: `12.3`, `0.045`, `2.3e-5`.
 func scientificText(_ value: Double) -> String {
   guard value != 0, value.isFinite else { return "\(value)" }
+  if 0.01..<10_000 ~= value.magnitude { return decimalText(value, value.magnitude < 1 ? 3 : 1) }
   var exponent = 0
   var digits = value.magnitude
   // Rounded to a tenth, 9.95 is ten already.

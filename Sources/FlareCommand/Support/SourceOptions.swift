@@ -58,7 +58,7 @@ struct SourceOptions: ParsableArguments {
     let file = try SafetensorsFile(path)
     guard file.tensorInfos.count == 1, let info = file.tensorInfos.first else {
       throw ModelError(
-        .request, "\(path): holds \(file.tensorInfos.count) tensors, expected one of encoder states"
+        .tensors, "\(path): holds \(file.tensorInfos.count) tensors, expected one of encoder states"
       )
     }
     return try file.tensor(named: info.name)

@@ -2,6 +2,7 @@ import Adapters
 import ArgumentParser
 import Conversion
 import Files
+import Kernels
 import SystemPackage
 import Tensors
 
@@ -25,8 +26,20 @@ struct SplitOptions: ParsableArguments {
   @Flag(help: "Leave out tensors of a pickled checkpoint that are no part of the model.")
   var ignoreHeads = false
 
+  /// Refuses what would be ignored where no checkpoint is converted.
+  func refuseCheckpointOptions(for what: String) throws {
+    let given = [
+      ("--lora-alpha", loraAlpha != nil), ("--fusion", fusion != nil),
+      ("--attention-heads", attentionHeads != nil), ("--ignore-heads", ignoreHeads),
+    ]
+    guard let option = given.first(where: \.1)?.0 else { return }
+    throw ValidationError("'\(option)' is for a trainer's checkpoint, and \(what) is given")
+  }
+
   /// Takes the checkpoint at `path` apart.
-  func run(_ path: FilePath, to output: FilePath, mayReplace: Bool) throws {
+  func run(
+    _ path: FilePath, to output: FilePath, mayReplace: Bool, with kernels: Kernels
+  ) throws {
     let conversion = try TrainerConversion(
       path, to: output, configuration: base.map { $0.appending("config.json") },
       settings: TrainerAdapterSettings(
@@ -34,7 +47,7 @@ struct SplitOptions: ParsableArguments {
       ignoresHeads: ignoreHeads, mayReplace: mayReplace)
     let checkpoint = conversion.checkpoint
     let bar = ProgressBar("Writing", total: conversion.byteCount, unit: .bytes)
-    let changes = try bar.during { try conversion.run { bar.advance(by: $0) } }
+    let changes = try bar.during { try conversion.run(with: kernels) { bar.advance(by: $0) } }
     var fields = [("base", "\(output.appending("base"))")]
     fields += checkpoint.adapters.map { ("adapter", "\(output.appending($0.name))") }
     if checkpoint.dequantizedCount > 0 {

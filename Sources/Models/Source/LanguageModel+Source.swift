@@ -10,7 +10,7 @@ extension LanguageModel {
     func refuse(_ detail: String) -> ModelError { ModelError(.request, detail) }
     guard adapters.readsSource else {
       throw refuse(
-        "a source text is given, but no adapter of this model reads one; it would change nothing")
+        "a source is given, but no adapter of this model reads one; it would change nothing")
     }
     switch source.content {
     case .tokens(let tokens):
