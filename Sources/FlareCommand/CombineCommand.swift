@@ -56,6 +56,11 @@ struct CombineCommand: ParsableCommand {
     let members = try adapters.map {
       AdapterStack.Member(try Adapter($0.path, for: base, with: kernels), weight: $0.weight)
     }
+    let names = Set(members.compactMap(\.adapter.baseModelName)).sorted()
+    if names.count > 1 {
+      standardError.write(
+        "flare: warning: the adapters name different bases: \(names.joined(separator: ", "))\n")
+    }
     let combination = try AdapterCombination(members, by: combination.method ?? .linear)
     let adapter = try combination.adapter(rank: rank, at: output, with: kernels)
     try adapter.writePEFT(to: output, mayReplace: overwrite)

@@ -77,7 +77,7 @@ struct EveryAdapterTests {
   func `an adapter merged to disk gives the logits of its witness`(test: Case) throws {
     try withTemporaryDirectory { directory in
       let golden = try GoldenModel(test.model)
-      let model = try golden.converted(test.adapter, in: directory)
+      let model = try golden.converted([test.adapter], in: directory)
       let logits = try model.logitArray(
         of: golden.tokens(test.tokens), reading: source(of: test, golden))
       expectClose(

@@ -75,12 +75,12 @@ struct GoldenModel {
 
   /// The model behind a merge to float32 on disk, opened from there.
   func converted(
-    _ adapterName: String, in directory: FilePath
+    _ adapterNames: [String], in directory: FilePath
   ) throws -> LanguageModel {
     let destination = directory.appending("merged")
     let conversion = try Conversion(
       ConversionRequest(
-        model: files(), adapters: adapters([adapterName]).map { AdapterStack.Member($0) },
+        model: files(), adapters: adapters(adapterNames).map { AdapterStack.Member($0) },
         destination: destination, form: .huggingFace, elementType: .float32),
       with: kernels())
     try conversion.check()

@@ -28,6 +28,11 @@ extension AdapterCombination {
           "a combination by \(method.name) has no rank of its own. Pass --rank, or merge it")
       }
     }
+    if let zero = result.first(where: \.isZero) {
+      throw AdapterError(
+        .tensors, path,
+        "the combined delta of '\(zero.module)' is zero: nothing of the adapters is left in it")
+    }
     return Adapter(
       path: path, form: .combination, updates: result,
       baseModelName: members.lazy.compactMap(\.adapter.baseModelName).first)

@@ -19,6 +19,8 @@ func durationText(_ seconds: Double) -> String {
 
 /// A number with a fixed count of decimals, without Foundation's formatters.
 func decimalText(_ value: Double, _ decimals: Int) -> String {
+  // Beyond this a number has no decimals, and no integer holds its digits.
+  guard value.isFinite, value.magnitude < 1e12 else { return "\(value)" }
   var factor = 1.0
   for _ in 0..<decimals { factor *= 10 }
   let scaled = Int((value * factor).rounded())

@@ -72,7 +72,7 @@ extension MergeVerification {
       effect.largest == 0
       ? "the adapters change no logit, so there was nothing to merge"
       : "the merge lost too much: its KL from the adapters is over a tenth of what they do. "
-        + "Merge with --dtype f32, or into the unquantized model"
+        + "Merge into the unquantized model, with --dtype f32 if its weights are rounded"
     throw VerificationError(description: "\(destination): \(detail). The result was left in place")
   }
 }

@@ -36,6 +36,13 @@ struct SplitOptions: ParsableArguments {
     throw ValidationError("'\(option)' is for a trainer's checkpoint, and \(what) is given")
   }
 
+  func validate() throws {
+    guard loraAlpha.map({ Float($0).isFinite && Float($0) != 0 }) ?? true else {
+      throw ValidationError(
+        "'--lora-alpha' is \(loraAlpha ?? 0), expected a finite number other than 0")
+    }
+  }
+
   /// Takes the checkpoint at `path` apart.
   func run(
     _ path: FilePath, to output: FilePath, mayReplace: Bool, with kernels: Kernels
