@@ -18,6 +18,7 @@ extension AdapterStack {
       if isTied { try stack.levels[position].joinTied(with: kernels) }
     }
     stack.untiesHead = isTied && stack.levels.contains(where: \.partsHeadFromEmbeddings)
+    try stack.checkWeights()
     try stack.checkOrder()
     var shapes = ShapesInOrder(base, isTied: isTied)
     for level in stack.levels {
@@ -35,32 +36,38 @@ extension AdapterStack {
     return stack
   }
 
+  /// Refuses a weight for an adapter that brings whole tensors.
+  private func checkWeights() throws(AdapterError) {
+    for level in levels where level.weight != 1 {
+      guard let replacement = level.replacements.first else { continue }
+      throw AdapterError(
+        .stack, level.adapter.path,
+        "has weight \(level.weight), but brings '\(replacement.name)' whole, which a weight cannot "
+          + "scale. Use 1")
+    }
+  }
+
   /// Refuses an order of adapters in which running and merging would not be the same.
+  ///
+  /// A merge takes the steps of each tensor in order. At run time replacements come first, and what
+  /// is added after them; only an update before a whole weight is known to be lost.
   private func checkOrder() throws(AdapterError) {
-    for (position, level) in levels.enumerated() {
-      func refuse(_ detail: String) -> AdapterError {
-        AdapterError(.stack, level.adapter.path, detail)
-      }
-      let earlier = levels[..<position].flatMap(\.updates)
-      for replacement in level.replacements {
-        if level.weight != 1 {
-          throw refuse(
-            "has weight \(level.weight), but brings '\(replacement.name)' whole, which a weight "
-              + "cannot scale. Use 1")
+    for (name, steps) in edits(in: .target).sorted(by: { $0.key < $1.key }) {
+      var isAddedTo = false
+      for step in steps {
+        guard case .replace(let replacement) = step else {
+          isAddedTo = true
+          continue
         }
-        let module = replacement.module
-        if replacement.rows != nil, earlier.contains(where: { $0.module == module }) {
-          throw refuse(
-            "brings rows of '\(replacement.name)' behind an adapter that adds to all of them. Merge "
-              + "that one into the base first")
+        let losesUpdates = replacement.rows == nil && !name.hasSuffix(".bias")
+        guard !isAddedTo || losesUpdates else {
+          let part = replacement.rows == nil ? "" : "rows of "
+          throw AdapterError(
+            .stack, levels[replacement.level].adapter.path,
+            "brings \(part)'\(name)' behind an adapter that adds to it. Merge that one into the base "
+              + "first")
         }
-        guard replacement.name.hasSuffix(".bias") else { continue }
-        let own = needsSourcePass && !level.actsOnSource ? level.updates : []
-        if (earlier + own).contains(where: { $0.module == module && $0.outputBias != nil }) {
-          throw refuse(
-            "brings '\(replacement.name)' where 'lora_bias' adds to it. Merge one of the two into the "
-              + "base first")
-        }
+        isAddedTo = false
       }
     }
   }

@@ -37,7 +37,7 @@ public struct AdapterStack: Sendable {
   public internal(set) var untiesHead = false
 
   /// - Throws: `AdapterError` when members cannot run together, or a weight is zero, not finite, or
-  ///   given to an adapter that cannot be scaled.
+  ///   given to DoRA, whose lengths cannot be scaled.
   public init(_ members: [Member]) throws(AdapterError) {
     let firstFusing = members.firstIndex { $0.adapter.fusion != nil } ?? members.endIndex
     try Self.check(members, firstFusing: firstFusing)
@@ -85,13 +85,6 @@ public struct AdapterStack: Sendable {
       let usesDoRA = adapter.updates.contains { $0.magnitude != nil }
       if member.weight != 1, usesDoRA {
         throw refuse("has weight \(member.weight), but the lengths of DoRA cannot be scaled. Use 1")
-      }
-      // A base weight that came along may be the base's own; `fitted` knows.
-      let brought = adapter.replacements.first { $0.origin != .savedBase }
-      if member.weight != 1, let replacement = brought {
-        throw refuse(
-          "has weight \(member.weight), but brings '\(replacement.name)' whole, which a weight "
-            + "cannot scale. Use 1")
       }
       if usesDoRA, position > firstFusing {
         throw refuse(

@@ -78,10 +78,12 @@ struct AdapterStackTests {
     let dora = try files.setting("use_dora", to: true)
       .with(tensors: files.tensors + [lengths]).read()
     for adapter in [saved, dora] {
-      #expect(throws: Never.self) { try AdapterStack([AdapterStack.Member(adapter)]) }
-      #expect(throws: AdapterError.self) {
-        try AdapterStack([AdapterStack.Member(adapter, weight: 0.5)])
+      func stack(_ weight: Float) throws -> AdapterStack {
+        try AdapterStack([AdapterStack.Member(adapter, weight: weight)])
+          .fitted(to: AdapterFiles.base)
       }
+      #expect(throws: Never.self) { try stack(1) }
+      #expect(throws: AdapterError.self) { try stack(0.5) }
     }
     let flare = try files.setting("fuse_config", to: ["fusion_fn": "add"]).read()
     let members = [flare, dora].map { AdapterStack.Member($0) }

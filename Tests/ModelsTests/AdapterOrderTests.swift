@@ -8,7 +8,9 @@ import Testing
 struct AdapterOrderTests {
   @Test(arguments: [
     ("llama", ["embedding", "trainable-tokens"], "brings rows of 'model.embed_tokens.weight'"),
-    ("llama-biased", ["lora-bias", "bias-all"], "where 'lora_bias' adds to it"),
+    // Trained tokens are the tied head's too, and go behind what the first adds to the head.
+    ("gemma2", ["head", "trainable-tokens"], "brings rows of 'lm_head.weight'"),
+    ("llama-biased", ["lora-bias", "bias-all"], "brings 'model.layers.0.self_attn.q_proj.bias'"),
   ])
   func `an order in which run and merge would differ is refused`(
     model: String, names: [String], message: String

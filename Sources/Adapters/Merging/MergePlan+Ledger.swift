@@ -94,7 +94,8 @@ extension LowRankUpdate {
       return magnitude == nil ? "plain LoRA" : "DoRA"
     }
     if !readsSource { return "plain LoRA without a source" }
-    return disposition == .mergedTargetHalf
-      ? "\(fusion.rawValue): the source half runs" : "\(fusion.rawValue) needs both texts"
+    if disposition == .mergedTargetHalf { return "\(fusion.rawValue): the source half runs" }
+    return fusion.isLinear
+      ? "acts behind a module that is kept" : "\(fusion.rawValue) needs both texts"
   }
 }

@@ -102,7 +102,8 @@ public struct MergePlan: Sendable {
 
   private func disposition(of update: LowRankUpdate, readsSource: Bool) -> Disposition {
     if update.isInWeights { return .mergedBefore }
-    if blocked.contains("\(update.module).weight"), update.fusion == nil { return .keptAtRunTime }
+    let isBiasBlocked = update.outputBias != nil && blocked.contains("\(update.module).bias")
+    if isBiasBlocked || blocked.contains("\(update.module).weight") { return .keptAtRunTime }
     guard let fusion = update.fusion, readsSource else { return .mergedExactly }
     // B·(A·s + A·x) = B·A·s + B·A·x: the second term depends on x alone.
     return fusion.isLinear ? .mergedTargetHalf : .keptAtRunTime
