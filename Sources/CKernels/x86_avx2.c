@@ -67,27 +67,64 @@ static inline __attribute__((always_inline)) void sum_group_int4(int rows, const
     sums[i] = _mm256_add_epi32(_mm256_madd_epi16(sums[i], ones), _mm256_set1_epi32(starts[i]));
 }
 
+static inline __m256 load_halves(const uint8_t *halves) {
+  return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)halves));
+}
+
+#include "k_quants/avx2.h"
+
+/// The sums of a group that its scales multiply.
+static inline __attribute__((always_inline)) void sum_group(weight_type type, int rows,
+                                                            const uint8_t *weights,
+                                                            const uint8_t *scales, int half,
+                                                            const int8_t *quants,
+                                                            const int32_t *starts, __m256i *sums) {
+  static const int32_t no_starts[SUBTILE_ROWS] = {0};
+  switch (type) {
+    case INT8: sum_group_int8(rows, weights, quants, sums); break;
+    case INT4: sum_group_int4(rows, weights, quants, starts, sums); break;
+    case Q4_K: sum_group_int4(rows, weights, quants, no_starts, sums); break;
+    case Q6_K: sum_group_q6_k(rows, weights, scales, half, quants, sums); break;
+  }
+}
+
+static inline __m256 group_scale(weight_type type, const uint8_t *scales,
+                                 const uint8_t *block_scales, int half) {
+  switch (type) {
+    case INT8:
+    case INT4: return load_halves(scales + 16 * half);
+    case Q4_K: return scale_q4_k(scales, block_scales, half);
+    case Q6_K: return load_halves(block_scales + 16 * half);
+  }
+}
+
 /// 8 weight rows times `rows` ≤ 4 of the `tile_rows` activations of a tile; `type` and `rows` are
-/// literals, so that the sums stay in registers.
+/// literals, so that the sums stay in registers. `half` is which 8 rows of the panel.
 static inline __attribute__((always_inline)) void multiply_subtile(
-    weight_type type, int rows, int tile_rows, const uint8_t *weights, const uint8_t *scales,
-    size_t groups, const int8_t *quants, const float *activation_scales, const int32_t *starts,
-    __m256i stored, float *out, size_t out_stride) {
+    weight_type type, int rows, int tile_rows, panel_parts panel, int half, size_t groups,
+    const int8_t *quants, const float *activation_scales, const int32_t *starts, __m256i stored,
+    float *out, size_t out_stride) {
+  const uint8_t *weights = panel.quants + 32 * half, *scales = panel.scales;
   __m256 totals[SUBTILE_ROWS];
   __m256i sums[SUBTILE_ROWS];
   for (int i = 0; i < rows; i++) totals[i] = _mm256_setzero_ps();
   for (size_t g = 0; g < groups; g++) {
-    if (type == INT4)
-      sum_group_int4(rows, weights, quants, starts, sums);
-    else
-      sum_group_int8(rows, weights, quants, sums);
-    __m256 scale = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)scales));
+    const uint8_t *block_scales = panel.block_scales + g / BLOCK_GROUPS * block_scales_size(type);
+    sum_group(type, rows, weights, scales, half, quants, starts, sums);
+    __m256 scale = group_scale(type, scales, block_scales, half);
     for (int i = 0; i < rows; i++) {
       __m256 product = _mm256_mul_ps(scale, _mm256_set1_ps(activation_scales[i]));
       totals[i] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums[i]), product, totals[i]);
     }
+    if (type == Q4_K) {
+      __m256 minimum = minimum_q4_k(scales, block_scales, half);
+      for (int i = 0; i < rows; i++) {
+        __m256 sum = _mm256_set1_ps(negative_sum(activation_scales[i], starts[i]));
+        totals[i] = _mm256_fmadd_ps(minimum, sum, totals[i]);
+      }
+    }
     weights += group_size(type);
-    scales += 2 * FLARE_PANEL_ROWS;
+    scales += GROUP_SCALES_SIZE;
     quants += tile_rows * FLARE_GROUP_SIZE;
     activation_scales += tile_rows;
     starts += tile_rows;
@@ -102,9 +139,7 @@ static inline __attribute__((always_inline)) void matmul(weight_type type, const
   const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
   size_t groups = w->group_count;
   for (size_t half = 2 * first; half < 2 * end && half * HALF_PANEL < w->row_count; half++) {
-    const uint8_t *panel = w->bytes + half / 2 * w->panel_size;
-    const uint8_t *weights = panel + half % 2 * 32;
-    const uint8_t *weight_scales = panel + groups * group_size(type) + half % 2 * 16;
+    panel_parts panel = parts_of_panel(type, w, half / 2);
     size_t rows_left = w->row_count - half * HALF_PANEL;
     int stored_rows = rows_left < HALF_PANEL ? (int)rows_left : HALF_PANEL;
     __m256i stored = _mm256_cmpgt_epi32(_mm256_set1_epi32(stored_rows), lane);
@@ -118,7 +153,7 @@ static inline __attribute__((always_inline)) void matmul(weight_type type, const
       const int32_t *starts = x->starts + place;
       float *corner = out + row * out_stride + half * HALF_PANEL;
 #define SUBTILE(rows)                                                                          \
-  multiply_subtile(type, rows, tile_rows, weights, weight_scales, groups, quants, scales, starts, \
+  multiply_subtile(type, rows, tile_rows, panel, (int)(half % 2), groups, quants, scales, starts, \
                    stored, corner, out_stride);                                                \
   break
       switch (x->row_count - row) {

@@ -70,10 +70,12 @@ static matmul *matmul_of(const flare_kernels *form, weight_type type) {
   switch (type) {
     case INT8: return form->matmul_int8;
     case INT4: return form->matmul_int4;
+    case Q4_K: return form->matmul_q4_k;
+    case Q6_K: return form->matmul_q6_k;
   }
 }
 
-static const char *const type_names[] = {"int8", "int4"};
+static const char *const type_names[] = {"int8", "int4", "q4_k", "q6_k"};
 
 typedef enum { RANDOM, LOWEST, HIGHEST, NOT_FINITE } filling;
 
@@ -100,13 +102,16 @@ static void check_product(const flare_kernels *form, weight_type type, size_t ro
                           size_t positions, filling how) {
   size_t panels = (rows + FLARE_PANEL_ROWS - 1) / FLARE_PANEL_ROWS;
   size_t scales_offset = groups * group_size(type);
-  size_t used = scales_offset + groups * 2 * FLARE_PANEL_ROWS;
+  size_t block_scales_offset = scales_offset + groups * GROUP_SCALES_SIZE;
+  size_t used = block_scales_offset + groups / BLOCK_GROUPS * block_scales_size(type);
   flare_panels w = {.panel_size = (used + 63) / 64 * 64, .row_count = rows, .group_count = groups};
   uint8_t *bytes = allocate(panels * w.panel_size);
   for (size_t p = 0; p < panels; p++) {
     uint8_t *panel = bytes + p * w.panel_size;
-    fill_bytes(panel, scales_offset, how);
-    fill_halves(panel + scales_offset, groups * FLARE_PANEL_ROWS, how);
+    // Integers, the scales of groups in blocks among them, stand before all halves.
+    size_t halves_offset = block_scales_size(type) == 0 ? scales_offset : block_scales_offset;
+    fill_bytes(panel, halves_offset, how);
+    fill_halves(panel + halves_offset, (used - halves_offset) / 2, how);
   }
   w.bytes = bytes;
 
@@ -143,12 +148,15 @@ static void check_product(const flare_kernels *form, weight_type type, size_t ro
 
 static void check_products(const flare_kernels *form) {
   static const size_t row_counts[] = {1, 8, 9, 16, 37}, group_counts[] = {1, 3, 8, 24};
-  for (weight_type type = INT8; type <= INT4; type++)
+  for (weight_type type = INT8; type <= Q6_K; type++)
     for (size_t r = 0; r < 5; r++)
-      for (size_t g = 0; g < 4; g++)
+      for (size_t g = 0; g < 4; g++) {
+        size_t groups = group_counts[g];
+        if (block_scales_size(type) != 0 && groups % BLOCK_GROUPS != 0) continue;
         for (size_t positions = 1; positions <= 18; positions++)
           for (filling how = RANDOM; how <= NOT_FINITE; how++)
-            check_product(form, type, row_counts[r], group_counts[g], positions, how);
+            check_product(form, type, row_counts[r], groups, positions, how);
+      }
 }
 
 // Quantization.

@@ -6,6 +6,8 @@
 #define FLARE_EMULATED_IMMINTRIN_H
 
 #define SIMDE_ENABLE_NATIVE_ALIASES
+// Counts of shifts are literals only after inlining.
+#define SIMDE_NO_CHECK_IMMEDIATE_CONSTANT
 #include <simde/x86/avx512.h>
 #include <simde/x86/f16c.h>
 #include <simde/x86/fma.h>
@@ -27,6 +29,20 @@ static inline __m512 emulated_cvtepi32_ps(__m512i x) {
   return simde__m512_from_private(floats);
 }
 
+static inline __m512i emulated_cvtepu8_epi32(__m128i bytes) {
+  simde__m512i_private integers;
+  integers.m256i[0] = _mm256_cvtepu8_epi32(bytes);
+  integers.m256i[1] = _mm256_cvtepu8_epi32(_mm_srli_si128(bytes, 8));
+  return simde__m512i_from_private(integers);
+}
+
+static inline __m512i emulated_cvtepi8_epi32(__m128i bytes) {
+  simde__m512i_private integers;
+  integers.m256i[0] = _mm256_cvtepi8_epi32(bytes);
+  integers.m256i[1] = _mm256_cvtepi8_epi32(_mm_srli_si128(bytes, 8));
+  return simde__m512i_from_private(integers);
+}
+
 static inline void emulated_mask_storeu_ps(void *out, __mmask16 mask, __m512 x) {
   simde__m512_private floats = simde__m512_to_private(x);
   for (int i = 0; i < 16; i++)
@@ -34,6 +50,8 @@ static inline void emulated_mask_storeu_ps(void *out, __mmask16 mask, __m512 x) 
 }
 
 #define _mm512_cvtph_ps emulated_cvtph_ps
+#define _mm512_cvtepu8_epi32 emulated_cvtepu8_epi32
+#define _mm512_cvtepi8_epi32 emulated_cvtepi8_epi32
 #define _mm512_cvtepi32_ps emulated_cvtepi32_ps
 #define _mm512_mask_storeu_ps emulated_mask_storeu_ps
 
