@@ -111,6 +111,8 @@ static void check_product(const flare_kernels *form, weight_type type, size_t ro
     // Integers, the scales of groups in blocks among them, stand before all halves.
     size_t halves_offset = block_scales_size(type) == 0 ? scales_offset : block_scales_offset;
     fill_bytes(panel, halves_offset, how);
+    if (how == LOWEST || how == HIGHEST)  // −128 and 127 where they are signed
+      memset(panel + scales_offset, how == LOWEST ? 0x80 : 0x7F, halves_offset - scales_offset);
     fill_halves(panel + halves_offset, (used - halves_offset) / 2, how);
   }
   w.bytes = bytes;
