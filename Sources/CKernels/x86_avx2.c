@@ -76,12 +76,15 @@ static inline __attribute__((always_inline)) void sum_group_int4(int rows, const
 static inline __attribute__((always_inline)) void multiply_tile(
     weight_type type, int halves, int rows, const uint8_t *weights, const uint8_t *scales,
     size_t groups, const int8_t *quants, const float *activation_scales, const int32_t *starts,
-    const __m256i *stored, float *out, size_t out_stride) {
+    const __m256i *stored, float *out, size_t out_stride, size_t panel_size) {
+  const size_t scales_size = panel_size - groups * group_size(type);
   __m256 totals[2][FLARE_TILE_ROWS];
   __m256i sums[2][FLARE_TILE_ROWS];
   for (int h = 0; h < halves; h++)
     for (int i = 0; i < rows; i++) totals[h][i] = _mm256_setzero_ps();
   for (size_t g = 0; g < groups; g++) {
+    if (halves == 2)
+      prefetch_ahead(type, weights, scales, groups - g, scales_size, panel_size);
     for (int h = 0; h < halves; h++) {
       if (type == INT4)
         sum_group_int4(rows, weights + 32 * h, quants, starts, sums[h]);
@@ -126,7 +129,8 @@ static inline __attribute__((always_inline)) void matmul(weight_type type, const
       float *corner = out + row * out_stride + panel * FLARE_PANEL_ROWS;
 #define TILE(half, halves, rows)                                                               \
   multiply_tile(type, halves, rows, weights + 32 * half, weight_scales + 16 * half, groups, quants, \
-                scales, starts, stored + half, corner + HALF_PANEL * half, out_stride)
+                scales, starts, stored + half, corner + HALF_PANEL * half, out_stride, \
+                w->panel_size)
 #define TILE_AT_ONCE(rows) \
   TILE(0, 2, rows);        \
   break
