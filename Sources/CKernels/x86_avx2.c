@@ -14,11 +14,15 @@
 #define FLARE_HARDWARE_F16
 #include "loops/all.h"
 #include "loops/weights.h"
+#include "loops/tiles.h"
 
 /// Rows of a register of sums: half a panel.
 #define HALF_PANEL 8
-/// Activation rows whose sums and totals fit in 16 registers beside the weights.
-#define SUBTILE_ROWS 4
+/// The sums that stay in registers: one for each activation row and each half of the panel.
+#define MAXIMUM_SUMS 8
+
+/// Unrolled, the loads of all steps are moved up and push the sums out of their registers.
+#define KEEP_ROLLED _Pragma("clang loop unroll(disable)")
 
 static inline __m256i broadcast_chunk(const int8_t *x) {
   int32_t chunk;
@@ -33,7 +37,7 @@ static inline __attribute__((always_inline)) void sum_group_int8(int rows, const
                                                                  __m256i *sums) {
   const __m256i bias = _mm256_set1_epi8((char)0x80), ones = _mm256_set1_epi16(1);
   for (int i = 0; i < rows; i++) sums[i] = _mm256_setzero_si256();
-  for (int load = 0; load < 8; load++) {
+  KEEP_ROLLED for (int load = 0; load < 8; load++) {
     __m256i signed_weights =
         _mm256_xor_si256(_mm256_loadu_si256((const __m256i *)(weights + 64 * load)), bias);
     __m256i magnitudes = _mm256_abs_epi8(signed_weights);
@@ -53,7 +57,7 @@ static inline __attribute__((always_inline)) void sum_group_int4(int rows, const
                                                                  __m256i *sums) {
   const __m256i nibble = _mm256_set1_epi8(0x0F), ones = _mm256_set1_epi16(1);
   for (int i = 0; i < rows; i++) sums[i] = _mm256_setzero_si256();
-  for (int load = 0; load < 4; load++) {
+  KEEP_ROLLED for (int load = 0; load < 4; load++) {
     __m256i bytes = _mm256_loadu_si256((const __m256i *)(weights + 64 * load));
     __m256i low = _mm256_and_si256(bytes, nibble);
     __m256i high = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), nibble);
@@ -79,7 +83,7 @@ static inline __attribute__((always_inline)) void sum_group(weight_type type, in
                                                             const uint8_t *scales, int half,
                                                             const int8_t *quants,
                                                             const int32_t *starts, __m256i *sums) {
-  static const int32_t no_starts[SUBTILE_ROWS] = {0};
+  static const int32_t no_starts[FLARE_TILE_ROWS] = {0};
   switch (type) {
     case INT8: sum_group_int8(rows, weights, quants, sums); break;
     case INT4: sum_group_int4(rows, weights, quants, starts, sums); break;
@@ -98,72 +102,57 @@ static inline __m256 group_scale(weight_type type, const uint8_t *scales,
   }
 }
 
-/// 8 weight rows times `rows` ≤ 4 of the `tile_rows` activations of a tile; `type` and `rows` are
-/// literals, so that the sums stay in registers. `half` is which 8 rows of the panel.
-static inline __attribute__((always_inline)) void multiply_subtile(
-    weight_type type, int rows, int tile_rows, panel_parts panel, int half, size_t groups,
-    const int8_t *quants, const float *activation_scales, const int32_t *starts, __m256i stored,
-    float *out, size_t out_stride) {
-  const uint8_t *weights = panel.quants + 32 * half, *scales = panel.scales;
-  __m256 totals[SUBTILE_ROWS];
-  __m256i sums[SUBTILE_ROWS];
-  for (int i = 0; i < rows; i++) totals[i] = _mm256_setzero_ps();
-  for (size_t g = 0; g < groups; g++) {
-    const uint8_t *block_scales = panel.block_scales + g / BLOCK_GROUPS * block_scales_size(type);
-    sum_group(type, rows, weights, scales, half, quants, starts, sums);
-    __m256 scale = group_scale(type, scales, block_scales, half);
-    for (int i = 0; i < rows; i++) {
-      __m256 product = _mm256_mul_ps(scale, _mm256_set1_ps(activation_scales[i]));
-      totals[i] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums[i]), product, totals[i]);
-    }
-    if (type == Q4_K) {
+/// `halves` halves of a panel, from `first_half`, times a tile; all of them literals, with at most
+/// MAXIMUM_SUMS sums. The totals are in the first cache.
+static inline __attribute__((always_inline)) void multiply_halves(weight_type type, int first_half,
+                                                                  int halves, int rows,
+                                                                  tile_product t) {
+  const uint8_t *weights = t.panel.quants, *scales = t.panel.scales;
+  __m256 totals[2][FLARE_TILE_ROWS];
+  __m256i sums[FLARE_TILE_ROWS];
+  for (int h = 0; h < halves; h++)
+    for (int i = 0; i < rows; i++) totals[h][i] = _mm256_setzero_ps();
+  for (size_t g = 0; g < t.groups; g++) {
+    // Where a weight serves so few activations, its way from memory is what takes time.
+    if (halves == 2) prefetch_ahead(type, weights, scales, g, t);
+    const uint8_t *block_scales = t.panel.block_scales + g / BLOCK_GROUPS * block_scales_size(type);
+    for (int h = 0; h < halves; h++) {
+      int half = first_half + h;
+      sum_group(type, rows, weights + 32 * half, scales, half, t.quants, t.starts, sums);
+      __m256 scale = group_scale(type, scales, block_scales, half);
+      for (int i = 0; i < rows; i++) {
+        __m256 product = _mm256_mul_ps(scale, _mm256_set1_ps(t.scales[i]));
+        totals[h][i] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums[i]), product, totals[h][i]);
+      }
+      if (type != Q4_K) continue;
       __m256 minimum = minimum_q4_k(scales, block_scales, half);
       for (int i = 0; i < rows; i++) {
-        __m256 sum = _mm256_set1_ps(negative_sum(activation_scales[i], starts[i]));
-        totals[i] = _mm256_fmadd_ps(minimum, sum, totals[i]);
+        __m256 sum = _mm256_set1_ps(negative_sum(t.scales[i], t.starts[i]));
+        totals[h][i] = _mm256_fmadd_ps(minimum, sum, totals[h][i]);
       }
     }
     weights += group_size(type);
     scales += GROUP_SCALES_SIZE;
-    quants += tile_rows * FLARE_GROUP_SIZE;
-    activation_scales += tile_rows;
-    starts += tile_rows;
+    t.quants += rows * FLARE_GROUP_SIZE;
+    t.scales += rows;
+    t.starts += rows;
   }
-  for (int i = 0; i < rows; i++) _mm256_maskstore_ps(out + i * out_stride, stored, totals[i]);
+  for (int h = 0; h < halves; h++) {
+    int first_row = HALF_PANEL * (first_half + h);
+    __m256i row = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    __m256i stored = _mm256_cmpgt_epi32(_mm256_set1_epi32(t.stored - first_row), row);
+    for (int i = 0; i < rows; i++)
+      _mm256_maskstore_ps(t.out + i * t.out_stride + first_row, stored, totals[h][i]);
+  }
 }
 
-static inline __attribute__((always_inline)) void matmul(weight_type type, const flare_panels *w,
-                                                         const flare_activations *x, float *out,
-                                                         size_t out_stride, size_t first,
-                                                         size_t end) {
-  const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-  size_t groups = w->group_count;
-  for (size_t half = 2 * first; half < 2 * end && half * HALF_PANEL < w->row_count; half++) {
-    panel_parts panel = parts_of_panel(type, w, half / 2);
-    size_t rows_left = w->row_count - half * HALF_PANEL;
-    int stored_rows = rows_left < HALF_PANEL ? (int)rows_left : HALF_PANEL;
-    __m256i stored = _mm256_cmpgt_epi32(_mm256_set1_epi32(stored_rows), lane);
-
-    for (size_t row = 0; row < x->row_count; row += SUBTILE_ROWS) {
-      size_t tile = row / FLARE_TILE_ROWS * FLARE_TILE_ROWS, left = x->row_count - tile;
-      int tile_rows = left < FLARE_TILE_ROWS ? (int)left : FLARE_TILE_ROWS;
-      size_t place = tile * groups + (row - tile);
-      const int8_t *quants = x->quants + place * FLARE_GROUP_SIZE;
-      const float *scales = x->scales + place;
-      const int32_t *starts = x->starts + place;
-      float *corner = out + row * out_stride + half * HALF_PANEL;
-#define SUBTILE(rows)                                                                          \
-  multiply_subtile(type, rows, tile_rows, panel, (int)(half % 2), groups, quants, scales, starts, \
-                   stored, corner, out_stride);                                                \
-  break
-      switch (x->row_count - row) {
-        case 1: SUBTILE(1);
-        case 2: SUBTILE(2);
-        case 3: SUBTILE(3);
-        default: SUBTILE(4);
-      }
-#undef SUBTILE
-    }
+static inline __attribute__((always_inline)) void multiply_tile(weight_type type, int rows,
+                                                                tile_product t) {
+  if (2 * rows <= MAXIMUM_SUMS) {
+    multiply_halves(type, 0, 2, rows, t);
+  } else {
+    multiply_halves(type, 0, 1, rows, t);
+    multiply_halves(type, 1, 1, rows, t);
   }
 }
 

@@ -15,10 +15,7 @@
 #define FLARE_HARDWARE_F16
 #include "loops/all.h"
 #include "loops/weights.h"
-
-/// How far ahead of its use a weight is asked for. The hardware's own prefetcher stops at pages and
-/// loses its way where a panel turns from quants to scales.
-#define PREFETCH_DISTANCE 4096
+#include "loops/tiles.h"
 
 static inline __m512 load_halves(const uint8_t *halves) {
   return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)halves));
@@ -73,81 +70,37 @@ static inline __m512 group_scale(weight_type type, const uint8_t *scales,
   }
 }
 
-/// 16 weight rows times a tile of `rows` activations; `type` and `rows` are literals, so that the
-/// sums stay in registers. The groups of a sum are added from left to right.
-static inline __attribute__((always_inline)) void multiply_tile(
-    weight_type type, int rows, panel_parts panel, size_t panel_size, size_t groups,
-    const int8_t *quants, const float *activation_scales, const int32_t *starts, __mmask16 stored,
-    float *out, size_t out_stride) {
-  const uint8_t *weights = panel.quants, *scales = panel.scales;
-  const size_t scales_size = panel_size - groups * group_size(type);
+static inline __attribute__((always_inline)) void multiply_tile(weight_type type, int rows,
+                                                                tile_product t) {
+  const uint8_t *weights = t.panel.quants, *scales = t.panel.scales;
   __m512 totals[FLARE_TILE_ROWS];
   __m512i sums[FLARE_TILE_ROWS];
   for (int i = 0; i < rows; i++) totals[i] = _mm512_setzero_ps();
-
-  for (size_t g = 0; g < groups; g++) {
-    // Quants of a later group, in the next panel near the end of this one; scales of this group in
-    // the next panel, whose first ones would otherwise be waited for.
-    const uint8_t *later = weights + PREFETCH_DISTANCE;
-    if (g + PREFETCH_DISTANCE / group_size(type) >= groups) later += scales_size;
-    for (size_t line = 0; line < group_size(type); line += 64)
-      _mm_prefetch(later + line, _MM_HINT_T0);
-    _mm_prefetch(scales + panel_size, _MM_HINT_T1);
-
-    const uint8_t *block_scales = panel.block_scales + g / BLOCK_GROUPS * block_scales_size(type);
-    sum_group(type, rows, weights, scales, quants, starts, sums);
+  for (size_t g = 0; g < t.groups; g++) {
+    prefetch_ahead(type, weights, scales, g, t);
+    const uint8_t *block_scales = t.panel.block_scales + g / BLOCK_GROUPS * block_scales_size(type);
+    sum_group(type, rows, weights, scales, t.quants, t.starts, sums);
     __m512 scale = group_scale(type, scales, block_scales);
     for (int i = 0; i < rows; i++) {
-      __m512 product = _mm512_mul_ps(scale, _mm512_set1_ps(activation_scales[i]));
+      __m512 product = _mm512_mul_ps(scale, _mm512_set1_ps(t.scales[i]));
       totals[i] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums[i]), product, totals[i]);
     }
     if (type == Q4_K) {
       __m512 minimum = minimum_q4_k(scales, block_scales);
       for (int i = 0; i < rows; i++) {
-        __m512 sum = _mm512_set1_ps(negative_sum(activation_scales[i], starts[i]));
+        __m512 sum = _mm512_set1_ps(negative_sum(t.scales[i], t.starts[i]));
         totals[i] = _mm512_fmadd_ps(minimum, sum, totals[i]);
       }
     }
     weights += group_size(type);
     scales += GROUP_SCALES_SIZE;
-    quants += rows * FLARE_GROUP_SIZE;
-    activation_scales += rows;
-    starts += rows;
+    t.quants += rows * FLARE_GROUP_SIZE;
+    t.scales += rows;
+    t.starts += rows;
   }
-  for (int i = 0; i < rows; i++) _mm512_mask_storeu_ps(out + i * out_stride, stored, totals[i]);
-}
-
-static inline __attribute__((always_inline)) void matmul(weight_type type, const flare_panels *w,
-                                                         const flare_activations *x, float *out,
-                                                         size_t out_stride, size_t first,
-                                                         size_t end) {
-  size_t groups = w->group_count;
-  for (size_t panel = first; panel < end; panel++) {
-    panel_parts parts = parts_of_panel(type, w, panel);
-    size_t left = w->row_count - panel * FLARE_PANEL_ROWS;
-    __mmask16 stored = left < FLARE_PANEL_ROWS ? (__mmask16)((1u << left) - 1) : 0xFFFF;
-    for (size_t row = 0; row < x->row_count; row += FLARE_TILE_ROWS) {
-      const int8_t *quants = x->quants + row * groups * FLARE_GROUP_SIZE;
-      const float *scales = x->scales + row * groups;
-      const int32_t *starts = x->starts + row * groups;
-      float *tile = out + row * out_stride + panel * FLARE_PANEL_ROWS;
-#define TILE(rows)                                                                            \
-  multiply_tile(type, rows, parts, w->panel_size, groups, quants, scales, starts, stored, tile, \
-                out_stride);                                                                  \
-  break
-      switch (x->row_count - row) {
-        case 1: TILE(1);
-        case 2: TILE(2);
-        case 3: TILE(3);
-        case 4: TILE(4);
-        case 5: TILE(5);
-        case 6: TILE(6);
-        case 7: TILE(7);
-        default: TILE(8);
-      }
-#undef TILE
-    }
-  }
+  __mmask16 stored = (__mmask16)((1u << t.stored) - 1);
+  for (int i = 0; i < rows; i++)
+    _mm512_mask_storeu_ps(t.out + i * t.out_stride, stored, totals[i]);
 }
 
 #include "loops/matmul_forms.h"

@@ -8,11 +8,10 @@ struct Attention: Sendable {
   let valueProjection: Linear
   let outputProjection: Linear
   let configuration: ModelConfiguration
-  let slidingWindow: Int?
 
   /// Reads the four projections under `prefix`, `model.layers.0.self_attn`.
   init(
-    _ prefix: String, layer: Int, _ configuration: ModelConfiguration,
+    _ prefix: String, _ configuration: ModelConfiguration,
     _ weights: inout WeightLoader
   ) throws {
     let hidden = configuration.hiddenSize
@@ -26,7 +25,6 @@ struct Attention: Sendable {
     outputProjection = try weights.linear(
       "\(prefix).o_proj", hidden, configuration.queryWidth, hasBias: hasBias)
     self.configuration = configuration
-    slidingWindow = configuration.slidingWindows[layer]
   }
 
   /// Reads `work.normed`, adds the chunk to the cache, writes `work.branch`.
@@ -41,14 +39,12 @@ struct Attention: Sendable {
 
     rotate(&work.queries, context)
     rotate(&work.keys, context)
-    cache.append(keys: work.keys, values: work.values)
-
+    let rows = 0..<work.queries.rowCount
+    kernels.append(keys: work.keys, values: work.values, rows: rows, to: cache)
     kernels.attend(
-      queries: work.queries, keys: cache.keys, values: cache.values,
-      headDimension: configuration.headDimension,
-      keyValueHeadCount: configuration.keyValueHeadCount,
+      queries: work.queries, texts: [Kernels.TextRows(rows: rows, cache: cache)],
       scale: configuration.attentionScale, softCap: configuration.attentionSoftCap,
-      window: slidingWindow, firstPosition: context.firstPosition, into: &work.attended.values)
+      into: &work.attended.values)
     kernels.prepare(&work.attended, for: [outputProjection.weight])
     outputProjection.apply(work.attended, into: &work.branch, context)
   }

@@ -28,8 +28,10 @@ struct DecodingState: ~Copyable {
     self.pass = pass
     self.source = source
     self.capacity = capacity
-    caches = (0..<configuration.layerCount).map { _ in
-      KeyValueCache(capacity: capacity, columnCount: configuration.keyValueWidth)
+    caches = configuration.slidingWindows.map { window in
+      KeyValueCache(
+        capacity: capacity, headCount: configuration.keyValueHeadCount,
+        headDimension: configuration.headDimension, window: window)
     }
     workspace = Workspace(configuration, rowCapacity: min(chunkSize, capacity))
   }
@@ -41,25 +43,6 @@ struct DecodingState: ~Copyable {
   /// What the layers need to know about the next chunk.
   func context(_ kernels: Kernels) -> PassContext {
     PassContext(kernels: kernels, pass: pass, firstPosition: positionCount, source: source)
-  }
-}
-
-/// The keys and values of one layer, `[position, keyValueHeadCount · headDimension]` each.
-final class KeyValueCache {
-  private(set) var keys: FloatMatrix
-  private(set) var values: FloatMatrix
-
-  init(capacity: Int, columnCount: Int) {
-    keys = FloatMatrix(rowCapacity: capacity, columnCount: columnCount)
-    values = FloatMatrix(rowCapacity: capacity, columnCount: columnCount)
-    keys.rowCount = 0
-    values.rowCount = 0
-  }
-
-  /// Adds the rows of one chunk behind those that are there.
-  func append(keys newKeys: borrowing FloatMatrix, values newValues: borrowing FloatMatrix) {
-    keys.append(newKeys)
-    values.append(newValues)
   }
 }
 

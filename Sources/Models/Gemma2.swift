@@ -15,7 +15,7 @@ struct Gemma2Layer: TransformerLayer {
   init(_ index: Int, _ configuration: ModelConfiguration, _ weights: inout WeightLoader) throws {
     let prefix = "model.layers.\(index)"
     inputNorm = try weights.norm("\(prefix).input_layernorm", configuration)
-    attention = try Attention("\(prefix).self_attn", layer: index, configuration, &weights)
+    attention = try Attention("\(prefix).self_attn", configuration, &weights)
     postAttentionNorm = try weights.norm("\(prefix).post_attention_layernorm", configuration)
     preFeedforwardNorm = try weights.norm("\(prefix).pre_feedforward_layernorm", configuration)
     mlp = try GatedMLP("\(prefix).mlp", configuration, &weights)

@@ -71,13 +71,17 @@ import Testing
     let positions = test.firstPosition + test.rows
     let columns = test.heads * test.headDimension
     let keyColumns = test.keyValueHeads * test.headDimension
+    let cache = KeyValueCache(
+      capacity: positions, headCount: test.keyValueHeads, headDimension: test.headDimension,
+      window: test.window)
+    kernels.append(
+      keys: matrix(keys, rows: positions, columns: keyColumns),
+      values: matrix(values, rows: positions, columns: keyColumns), rows: 0..<positions, to: cache)
     var output = FloatMatrix(rowCapacity: test.rows, columnCount: columns)
     kernels.attend(
       queries: matrix(queries, rows: test.rows, columns: columns),
-      keys: matrix(keys, rows: positions, columns: keyColumns),
-      values: matrix(values, rows: positions, columns: keyColumns),
-      headDimension: test.headDimension, keyValueHeadCount: test.keyValueHeads, scale: scale,
-      softCap: test.softCap, window: test.window, firstPosition: test.firstPosition, into: &output)
+      texts: [Kernels.TextRows(rows: 0..<test.rows, cache: cache)], scale: scale,
+      softCap: test.softCap, into: &output)
     return array(output)
   }
 

@@ -38,7 +38,7 @@ static inline __attribute__((always_inline)) void sum_group_q6_k(int rows, const
                                                                  __m256i *sums) {
   for (int i = 0; i < rows; i++) sums[i] = _mm256_setzero_si256();
   for (int columns = 0; columns < 2; columns++) {
-    __m256i pairs[SUBTILE_ROWS];
+    __m256i pairs[FLARE_TILE_ROWS];
     for (int i = 0; i < rows; i++) pairs[i] = _mm256_setzero_si256();
     for (int p = 0; p < 4; p++) {
       __m256i signed_weights = quants_q6_k(weights, p, columns);

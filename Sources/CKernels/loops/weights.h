@@ -1,5 +1,4 @@
-// What the forms of the grouped product share: each writes one `matmul` for all weight types, with
-// the type a literal, so that the compiler makes a function of it for each.
+// The types of grouped weights and the parts of their panels.
 
 typedef enum { INT8, INT4, Q4_K, Q6_K } weight_type;
 
