@@ -95,7 +95,8 @@ extension Kernels {
   private let bottleneck: UnsafePointer<Float>
   private let bottleneckStride: Int
   private let output: UnsafeMutablePointer<Float>
-  private let addScaled: @convention(c) (UnsafePointer<Float>, Float, UnsafeMutablePointer<Float>, Int) -> Void
+  private let addScaled:
+    @convention(c) (UnsafePointer<Float>, Float, UnsafeMutablePointer<Float>, Int) -> Void
 
   /// Outputs that stay in the first cache while all of the bottleneck is added to them.
   private static let blockColumnCount = 2048
@@ -103,9 +104,10 @@ extension Kernels {
   /// - Precondition: the matrices outlive the value.
   @unsafe init(
     _ term: LowRankTerm, _ bottleneck: borrowing FloatMatrix, _ output: inout FloatMatrix,
-    _ addScaled: @escaping @convention(c) (
-      UnsafePointer<Float>, Float, UnsafeMutablePointer<Float>, Int
-    ) -> Void
+    _ addScaled:
+      @escaping @convention(c) (
+        UnsafePointer<Float>, Float, UnsafeMutablePointer<Float>, Int
+      ) -> Void
   ) {
     self.term = term
     rowCount = output.rowCount
