@@ -17,8 +17,11 @@
 
 /// Rows of a register of sums: half a panel.
 #define HALF_PANEL 8
-/// Activation rows whose sums and totals fit in 16 registers beside the weights.
-#define SUBTILE_ROWS 4
+/// The sums of a tile: a register for each of its activation rows and each half of the panel.
+#define MAXIMUM_SUMS FLARE_TILE_ROWS
+
+/// Unrolled, the loads of all steps are moved up and push the sums out of their registers.
+#define KEEP_ROLLED _Pragma("clang loop unroll(disable)")
 
 static inline __m256i broadcast_chunk(const int8_t *x) {
   int32_t chunk;
@@ -33,7 +36,7 @@ static inline __attribute__((always_inline)) void sum_group_int8(int rows, const
                                                                  __m256i *sums) {
   const __m256i bias = _mm256_set1_epi8((char)0x80), ones = _mm256_set1_epi16(1);
   for (int i = 0; i < rows; i++) sums[i] = _mm256_setzero_si256();
-  for (int load = 0; load < 8; load++) {
+  KEEP_ROLLED for (int load = 0; load < 8; load++) {
     __m256i signed_weights =
         _mm256_xor_si256(_mm256_loadu_si256((const __m256i *)(weights + 64 * load)), bias);
     __m256i magnitudes = _mm256_abs_epi8(signed_weights);
@@ -53,7 +56,7 @@ static inline __attribute__((always_inline)) void sum_group_int4(int rows, const
                                                                  __m256i *sums) {
   const __m256i nibble = _mm256_set1_epi8(0x0F), ones = _mm256_set1_epi16(1);
   for (int i = 0; i < rows; i++) sums[i] = _mm256_setzero_si256();
-  for (int load = 0; load < 4; load++) {
+  KEEP_ROLLED for (int load = 0; load < 4; load++) {
     __m256i bytes = _mm256_loadu_si256((const __m256i *)(weights + 64 * load));
     __m256i low = _mm256_and_si256(bytes, nibble);
     __m256i high = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), nibble);
@@ -67,32 +70,41 @@ static inline __attribute__((always_inline)) void sum_group_int4(int rows, const
     sums[i] = _mm256_add_epi32(_mm256_madd_epi16(sums[i], ones), _mm256_set1_epi32(starts[i]));
 }
 
-/// 8 weight rows times `rows` ≤ 4 of the `tile_rows` activations of a tile; `type` and `rows` are
-/// literals, so that the sums stay in registers.
-static inline __attribute__((always_inline)) void multiply_subtile(
-    weight_type type, int rows, int tile_rows, const uint8_t *weights, const uint8_t *scales,
+/// `halves` halves of a panel times `rows` activations of a tile. The type, `halves` and `rows` are
+/// literals with at most MAXIMUM_SUMS sums, which then stay in registers; the totals are in the
+/// first cache.
+static inline __attribute__((always_inline)) void multiply_tile(
+    weight_type type, int halves, int rows, const uint8_t *weights, const uint8_t *scales,
     size_t groups, const int8_t *quants, const float *activation_scales, const int32_t *starts,
-    __m256i stored, float *out, size_t out_stride) {
-  __m256 totals[SUBTILE_ROWS];
-  __m256i sums[SUBTILE_ROWS];
-  for (int i = 0; i < rows; i++) totals[i] = _mm256_setzero_ps();
+    const __m256i *stored, float *out, size_t out_stride, size_t panel_size) {
+  const size_t scales_size = panel_size - groups * group_size(type);
+  __m256 totals[2][FLARE_TILE_ROWS];
+  __m256i sums[2][FLARE_TILE_ROWS];
+  for (int h = 0; h < halves; h++)
+    for (int i = 0; i < rows; i++) totals[h][i] = _mm256_setzero_ps();
   for (size_t g = 0; g < groups; g++) {
-    if (type == INT4)
-      sum_group_int4(rows, weights, quants, starts, sums);
-    else
-      sum_group_int8(rows, weights, quants, sums);
-    __m256 scale = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)scales));
-    for (int i = 0; i < rows; i++) {
-      __m256 product = _mm256_mul_ps(scale, _mm256_set1_ps(activation_scales[i]));
-      totals[i] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums[i]), product, totals[i]);
+    if (halves == 2)
+      prefetch_ahead(type, weights, scales, groups - g, scales_size, panel_size);
+    for (int h = 0; h < halves; h++) {
+      if (type == INT4)
+        sum_group_int4(rows, weights + 32 * h, quants, starts, sums[h]);
+      else
+        sum_group_int8(rows, weights + 32 * h, quants, sums[h]);
+      __m256 scale = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(scales + 16 * h)));
+      for (int i = 0; i < rows; i++) {
+        __m256 product = _mm256_mul_ps(scale, _mm256_set1_ps(activation_scales[i]));
+        totals[h][i] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums[h][i]), product, totals[h][i]);
+      }
     }
     weights += group_size(type);
     scales += 2 * FLARE_PANEL_ROWS;
-    quants += tile_rows * FLARE_GROUP_SIZE;
-    activation_scales += tile_rows;
-    starts += tile_rows;
+    quants += rows * FLARE_GROUP_SIZE;
+    activation_scales += rows;
+    starts += rows;
   }
-  for (int i = 0; i < rows; i++) _mm256_maskstore_ps(out + i * out_stride, stored, totals[i]);
+  for (int h = 0; h < halves; h++)
+    for (int i = 0; i < rows; i++)
+      _mm256_maskstore_ps(out + i * out_stride + HALF_PANEL * h, stored[h], totals[h][i]);
 }
 
 static inline __attribute__((always_inline)) void matmul(weight_type type, const flare_panels *w,
@@ -101,33 +113,41 @@ static inline __attribute__((always_inline)) void matmul(weight_type type, const
                                                          size_t end) {
   const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
   size_t groups = w->group_count;
-  for (size_t half = 2 * first; half < 2 * end && half * HALF_PANEL < w->row_count; half++) {
-    const uint8_t *panel = w->bytes + half / 2 * w->panel_size;
-    const uint8_t *weights = panel + half % 2 * 32;
-    const uint8_t *weight_scales = panel + groups * group_size(type) + half % 2 * 16;
-    size_t rows_left = w->row_count - half * HALF_PANEL;
-    int stored_rows = rows_left < HALF_PANEL ? (int)rows_left : HALF_PANEL;
-    __m256i stored = _mm256_cmpgt_epi32(_mm256_set1_epi32(stored_rows), lane);
-
-    for (size_t row = 0; row < x->row_count; row += SUBTILE_ROWS) {
-      size_t tile = row / FLARE_TILE_ROWS * FLARE_TILE_ROWS, left = x->row_count - tile;
-      int tile_rows = left < FLARE_TILE_ROWS ? (int)left : FLARE_TILE_ROWS;
-      size_t place = tile * groups + (row - tile);
-      const int8_t *quants = x->quants + place * FLARE_GROUP_SIZE;
-      const float *scales = x->scales + place;
-      const int32_t *starts = x->starts + place;
-      float *corner = out + row * out_stride + half * HALF_PANEL;
-#define SUBTILE(rows)                                                                          \
-  multiply_subtile(type, rows, tile_rows, weights, weight_scales, groups, quants, scales, starts, \
-                   stored, corner, out_stride);                                                \
+  for (size_t panel = first; panel < end; panel++) {
+    const uint8_t *weights = w->bytes + panel * w->panel_size;
+    const uint8_t *weight_scales = weights + groups * group_size(type);
+    size_t rows_left = w->row_count - panel * FLARE_PANEL_ROWS;
+    int stored_rows = rows_left < FLARE_PANEL_ROWS ? (int)rows_left : FLARE_PANEL_ROWS;
+    const __m256i stored[2] = {
+        _mm256_cmpgt_epi32(_mm256_set1_epi32(stored_rows), lane),
+        _mm256_cmpgt_epi32(_mm256_set1_epi32(stored_rows - HALF_PANEL), lane),
+    };
+    for (size_t row = 0; row < x->row_count; row += FLARE_TILE_ROWS) {
+      const int8_t *quants = x->quants + row * groups * FLARE_GROUP_SIZE;
+      const float *scales = x->scales + row * groups;
+      const int32_t *starts = x->starts + row * groups;
+      float *corner = out + row * out_stride + panel * FLARE_PANEL_ROWS;
+#define TILE(half, halves, rows)                                                               \
+  multiply_tile(type, halves, rows, weights + 32 * half, weight_scales + 16 * half, groups, quants, \
+                scales, starts, stored + half, corner + HALF_PANEL * half, out_stride, \
+                w->panel_size)
+#define TILE_AT_ONCE(rows) \
+  TILE(0, 2, rows);        \
+  break
+#define TILE_BY_HALVES(rows) \
+  TILE(0, 1, rows);          \
+  TILE(1, 1, rows);          \
   break
       switch (x->row_count - row) {
-        case 1: SUBTILE(1);
-        case 2: SUBTILE(2);
-        case 3: SUBTILE(3);
-        default: SUBTILE(4);
+        case 1: TILE_AT_ONCE(1);
+        case 2: TILE_AT_ONCE(2);
+        case 3: TILE_AT_ONCE(3);
+        case 4: TILE_AT_ONCE(4);
+        case 5: TILE_BY_HALVES(5);
+        case 6: TILE_BY_HALVES(6);
+        case 7: TILE_BY_HALVES(7);
+        default: TILE_BY_HALVES(8);
       }
-#undef SUBTILE
     }
   }
 }

@@ -16,10 +16,6 @@
 #include "loops/all.h"
 #include "loops/weights.h"
 
-/// How far ahead of its use a weight is asked for. The hardware's own prefetcher stops at pages and
-/// loses its way where a panel turns from quants to scales.
-#define PREFETCH_DISTANCE 4096
-
 /// 16 weight rows times a tile of `rows` activations; `type` and `rows` are literals, so that the
 /// sums stay in registers. The groups of a sum are added from left to right.
 static inline __attribute__((always_inline)) void multiply_tile(
@@ -34,14 +30,7 @@ static inline __attribute__((always_inline)) void multiply_tile(
   for (int i = 0; i < rows; i++) totals[i] = _mm512_setzero_ps();
 
   for (size_t g = 0; g < groups; g++) {
-    // Quants of a later group, in the next panel near the end of this one; scales of this group in
-    // the next panel, whose first ones would otherwise be waited for.
-    const uint8_t *later = weights + PREFETCH_DISTANCE;
-    if (g + PREFETCH_DISTANCE / group_size(type) >= groups) later += scales_size;
-    for (size_t line = 0; line < group_size(type); line += 64)
-      _mm_prefetch(later + line, _MM_HINT_T0);
-    _mm_prefetch(scales + panel_size, _MM_HINT_T1);
-
+    prefetch_ahead(type, weights, scales, groups - g, scales_size, panel_size);
     for (int i = 0; i < rows; i++) {
       __m512i start = _mm512_set1_epi32(starts[i]);
       sums[i] = type == INT4 ? start : _mm512_slli_epi32(start, 4);
