@@ -48,6 +48,14 @@ extension LanguageModel {
     var batch = BatchGeneration(requests, limits: limits, options, with: self)
     return try batch.run(receive: receive, finish: finish)
   }
+
+  /// Checks that a request can be answered.
+  ///
+  /// - Throws: `ModelError` when its prompt is empty, leaves no position, or has a token outside the
+  ///   vocabulary; when no adapter reads its source; when its candidates cannot be verified.
+  public func check(_ request: GenerationRequest) throws(ModelError) {
+    _ = try request.check(for: self)
+  }
 }
 
 /// Requests on their way through a model.
