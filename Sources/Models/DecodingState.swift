@@ -40,6 +40,16 @@ struct DecodingState: ~Copyable {
     positionCount += count
   }
 
+  /// Makes the text `count` positions long with rows of `noise`, `[rows, keyValueWidth]`, for keys
+  /// and values.
+  mutating func fill(to count: Int, _ noise: borrowing FloatMatrix, _ kernels: Kernels) {
+    while positionCount < count {
+      let rows = 0..<min(count - positionCount, noise.rowCount)
+      for cache in caches { kernels.append(keys: noise, values: noise, rows: rows, to: cache) }
+      advance(by: rows.count)
+    }
+  }
+
   /// What the layers need to know about the next chunk.
   func context(_ kernels: Kernels) -> PassContext {
     PassContext(kernels: kernels, pass: pass, firstPosition: positionCount, source: source)
