@@ -1,5 +1,5 @@
 import Adapters
-public import ArgumentParser
+import ArgumentParser
 import Benchmarks
 import Kernels
 import Models
@@ -107,9 +107,6 @@ struct BenchCommand: ParsableCommand {
   /// Opens or makes what is measured.
   private func subject(with kernels: Kernels) throws -> BenchmarkSubject {
     let scheme = (quantize ?? (model == nil ? .int4 : WeightTypeArgument.none)).scheme
-    let members = { configuration in
-      try members(for: configuration, with: kernels)
-    }
     if let model {
       return try BenchmarkSubject(
         model, scheme, promptCount: prefill.counts[0], adapters: members, with: kernels)
@@ -126,7 +123,7 @@ struct BenchCommand: ParsableCommand {
 
   /// The adapters that were asked for: those in files, then the random ones.
   private func members(
-    for configuration: ModelConfiguration, with kernels: Kernels
+    _ configuration: ModelConfiguration, _ kernels: Kernels
   ) throws -> [AdapterStack.Member] {
     var members = try adapters.read(for: configuration.adapterBase, with: kernels)
     let fusion: FusionFunction? =

@@ -1,3 +1,4 @@
+import Adapters
 import Benchmarks
 import JSON
 import Kernels
@@ -118,58 +119,66 @@ extension BenchmarkReport {
 extension BenchmarkReport {
   var json: JSONValue {
     var json = JSONObject([
-      ("results", .array(results.map(json))),
-      (
-        "machine",
-        [
-          "processor": machine.processorName.map { .string($0) } ?? .null,
-          "processors": .integer(machine.processorCount),
-          "threads": .integer(machine.threadCount),
-          "instruction_set": .string(machine.instructionSet.rawValue),
-        ]
-      ),
-      (
-        "limits",
-        [
-          "read_gb_per_second": .number(limits.readBandwidth / 1e9),
-          "int8_gmac_per_second": .number(limits.int8Rate / 1e9),
-          "int8_narrow_gmac_per_second": limits.narrowRate.map { .number($0 / 1e9) } ?? .null,
-        ]
-      ),
-      (
-        "model",
-        [
-          "name": .string(subject.name), "type": .string(subject.work.linearType.rawValue),
-          "parameters": .integer(subject.work.parameterCount),
-          "bytes_per_token": .integer(subject.work.weightByteCount),
-          "adapters": .array(adapterNames.map { .string($0) }),
-        ]
-      ),
+      ("results", .array(results.map(json))), ("machine", machine.json), ("limits", limits.json),
+      ("model", modelJSON),
     ])
-    if let opening = subject.opening {
-      _ = json.updateValue(
-        [
-          "seconds": .number(opening.seconds),
-          "seconds_to_first_token": .number(opening.firstTokenSeconds),
-          "prompt_tokens": .integer(opening.promptCount),
-          "first_token_over_prefill": computeRatio.map { .number($0) } ?? .null,
-        ], forKey: "open")
-    }
+    if let opening = subject.opening { _ = json.updateValue(self.json(of: opening), forKey: "open") }
     return .object(json)
   }
 
   private func json(of result: BenchmarkResult) -> JSONValue {
-    func optional(_ value: Double?) -> JSONValue { value.map { .number($0) } ?? .null }
-    return [
+    [
       "test": .string(result.test.name), "tokens": .integer(result.test.count),
-      "depth": .integer(result.test.depth),
-      "tokens_per_second": .number(result.tokensPerSecond),
+      "depth": .integer(result.test.depth), "tokens_per_second": .number(result.tokensPerSecond),
       "deviation": .number(result.deviation),
       "seconds": .array(result.seconds.map { .number($0) }),
       "gmac_per_second": .number(result.productRate / 1e9),
-      "peak_share": optional(peakShare(of: result)),
-      "gb_per_second": optional(result.byteRate.map { $0 / 1e9 }),
-      "bandwidth_share": optional(bandwidthShare(of: result)),
+      "peak_share": JSONValue(peakShare(of: result)),
+      "gb_per_second": JSONValue(result.byteRate.map { $0 / 1e9 }),
+      "bandwidth_share": JSONValue(bandwidthShare(of: result)),
     ]
   }
+
+  private var modelJSON: JSONValue {
+    [
+      "name": .string(subject.name), "type": .string(subject.work.linearType.rawValue),
+      "parameters": .integer(subject.work.parameterCount),
+      "bytes_per_token": .integer(subject.work.weightByteCount),
+      "adapters": .array(adapterNames.map { .string($0) }),
+    ]
+  }
+
+  private func json(of opening: BenchmarkSubject.Opening) -> JSONValue {
+    [
+      "seconds": .number(opening.seconds),
+      "seconds_to_first_token": .number(opening.firstTokenSeconds),
+      "prompt_tokens": .integer(opening.promptCount),
+      "first_token_over_prefill": JSONValue(computeRatio),
+    ]
+  }
+}
+
+extension Machine {
+  fileprivate var json: JSONValue {
+    [
+      "processor": processorName.map { .string($0) } ?? .null,
+      "processors": .integer(processorCount), "threads": .integer(threadCount),
+      "instruction_set": .string(instructionSet.rawValue),
+    ]
+  }
+}
+
+extension HardwareLimits {
+  fileprivate var json: JSONValue {
+    [
+      "read_gb_per_second": .number(readBandwidth / 1e9),
+      "int8_gmac_per_second": .number(int8Rate / 1e9),
+      "int8_narrow_gmac_per_second": JSONValue(narrowRate.map { $0 / 1e9 }),
+    ]
+  }
+}
+
+extension JSONValue {
+  /// A number, or null for nil.
+  fileprivate init(_ number: Double?) { self = number.map { .number($0) } ?? .null }
 }

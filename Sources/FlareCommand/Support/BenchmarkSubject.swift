@@ -23,7 +23,7 @@ struct BenchmarkSubject {
     let promptCount: Int
   }
 
-  typealias AdapterReader = (ModelConfiguration) throws -> [AdapterStack.Member]
+  typealias AdapterReader = (ModelConfiguration, Kernels) throws -> [AdapterStack.Member]
 
   /// Opens the model at `path` and sends a prompt through it, with the clock running.
   ///
@@ -40,7 +40,7 @@ struct BenchmarkSubject {
         QuantizedTensors(files.tensors, scheme: scheme, with: kernels)
       } else { files.tensors }
     let model = try LanguageModel(
-      files, tensors: tensors, adapters: try adapters(try files.configuration()), with: kernels)
+      files, tensors: tensors, adapters: try adapters(try files.configuration(), kernels), with: kernels)
     let openSeconds = elapsed()
     var session = try Session(model, capacity: promptCount, promptCount: promptCount)
     _ = try session.append(
@@ -65,7 +65,7 @@ struct BenchmarkSubject {
     name = shape.name
     model = try LanguageModel(
       shape.name, configuration: shape.configuration, tensors: tensors,
-      adapters: try adapters(configuration), with: kernels)
+      adapters: try adapters(configuration, kernels), with: kernels)
     work = ModelWork(model, tensors)
     opening = nil
   }
