@@ -109,7 +109,9 @@ let package = Package(
       ]),
     .testTarget(
       name: "BenchmarksTests",
-      dependencies: ["Benchmarks", "Kernels", "Models", "Quantization", "Tensors", "TestSupport"]),
+      dependencies: [
+        "Adapters", "Benchmarks", "Kernels", "Models", "Quantization", "Tensors", "TestSupport",
+      ]),
     .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "TestSupport", system]),
     .testTarget(
       name: "ConversionTests",
@@ -126,7 +128,8 @@ let package = Package(
     .testTarget(
       name: "CommandTests",
       dependencies: [
-        "AskWithSource", "Files", "FlareCommand", "Tensors", "TestSupport", "WeightFiles", system,
+        "AskWithSource", "Files", "FlareCommand", "JSON", "Tensors", "TestSupport", "WeightFiles",
+        system,
       ]),
     .testTarget(
       name: "BundlesTests",

@@ -1,5 +1,4 @@
 package import Models
-import Quantization
 package import Tensors
 
 /// What a checkpoint of each architecture holds.
@@ -40,6 +39,13 @@ extension ModelConfiguration {
     if !tiesWordEmbeddings { shapes.append(("lm_head", [vocabularySize, hiddenSize])) }
     return shapes.map { module, shape in
       TensorInfo(name: "\(module).weight", shape: shape, elementType: .bfloat16)
+    }
+  }
+
+  /// Bytes of the keys and values that a token behind so many positions sees.
+  package func keyValueByteCount(positions: Int) -> Int {
+    slidingWindows.reduce(0) { sum, window in
+      sum + min(positions, window ?? .max) * 2 * keyValueWidth * MemoryLayout<Float>.stride
     }
   }
 

@@ -52,14 +52,6 @@ public struct ModelWork: Sendable {
 
   /// Bytes that each token of a decode reads: the weights, and the keys and values before it.
   public func byteCountPerToken(of test: BenchmarkTest) -> Int {
-    weightByteCount + keyValueByteCount(positions: test.depth + (test.count + 1) / 2)
-  }
-
-  /// Bytes of the keys and values that a token at that position sees.
-  public func keyValueByteCount(positions: Int) -> Int {
-    configuration.slidingWindows.reduce(0) { sum, window in
-      sum + min(positions, window ?? .max) * 2 * configuration.keyValueWidth
-        * MemoryLayout<Float>.stride
-    }
+    weightByteCount + configuration.keyValueByteCount(positions: test.depth + (test.count + 1) / 2)
   }
 }

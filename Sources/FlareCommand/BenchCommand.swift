@@ -18,7 +18,7 @@ struct BenchCommand: ParsableCommand {
       between the tests, with the same threads; the best is kept.
 
       EXAMPLE:
-        flare bench model.flare -p 256 -n 32 -d 0,4096
+        flare bench model.flare -p 256 -n 32 -d 4096
         flare bench --shape llama-3.2-1b --quantize int4 -t 2
       """)
 
@@ -46,8 +46,8 @@ struct BenchCommand: ParsableCommand {
 
   @Option(
     name: [.customShort("d"), .long],
-    help: "Positions before a prefill or a decode; several with commas between.")
-  var depth = CountList([0])
+    help: "Test behind this many positions too; several with commas between.")
+  var depth = CountList([])
 
   @Option(name: .shortAndLong, help: "How often each test is timed.")
   var repeats = 3
@@ -101,7 +101,8 @@ struct BenchCommand: ParsableCommand {
 
   private var tests: [BenchmarkTest] {
     BenchmarkTest.all(
-      prefill: prefill.counts, decode: decode.counts, depths: depth.counts, sourceCount: source)
+      prefill: prefill.counts, decode: decode.counts, depths: [0] + depth.counts,
+      sourceCount: source)
   }
 
   /// Opens or makes what is measured.
@@ -148,7 +149,7 @@ extension BenchCommand {
     let counts: [(String, [Int], ClosedRange<Int>)] = [
       ("prefill", prefill.counts, 1...Self.maximumCount),
       ("decode", decode.counts, 1...Self.maximumCount),
-      ("depth", depth.counts, 0...Self.maximumCount),
+      ("depth", depth.counts, 1...Self.maximumCount),
       ("repeats", [repeats], 1...1000), ("rank", [rank ?? 1], 1...4096),
       ("source", [source ?? 1], 1...Self.maximumCount),
     ]

@@ -63,11 +63,12 @@ extension BenchmarkReport {
   private var adapterNames: [String] { subject.model.adapters.members.map(\.adapter.name) }
 
   private var fields: [(label: String, value: String)] {
-    let parameters = decimalText(Double(subject.work.parameterCount) / 1e9, 2)
+    let count = Double(subject.work.parameterCount)
+    let parameters = count < 1e9 ? "\(decimalText(count / 1e6, 2)) M" : "\(decimalText(count / 1e9, 2)) B"
     var fields = [
       (
         "model",
-        "\(subject.name), \(subject.work.linearType), \(parameters) B parameters, "
+        "\(subject.name), \(subject.work.linearType), \(parameters) parameters, "
           + "\(byteText(subject.work.weightByteCount)) read for a token"
       ),
       (
@@ -145,6 +146,7 @@ extension BenchmarkReport {
       "parameters": .integer(subject.work.parameterCount),
       "bytes_per_token": .integer(subject.work.weightByteCount),
       "adapters": .array(adapterNames.map { .string($0) }),
+      "configuration": subject.configuration,
     ]
   }
 

@@ -1,5 +1,6 @@
 import Adapters
 import Benchmarks
+import JSON
 import Kernels
 import Models
 import Quantization
@@ -10,6 +11,8 @@ import Tensors
 struct BenchmarkSubject {
   let name: String
   let model: LanguageModel
+  /// What its `config.json` says, or would say.
+  let configuration: JSONValue
   let work: ModelWork
   /// nil for random weights.
   let opening: Opening?
@@ -48,6 +51,7 @@ struct BenchmarkSubject {
     opening = Opening(
       seconds: openSeconds, firstTokenSeconds: elapsed(), promptCount: promptCount)
     name = files.name
+    configuration = files.configurationJSON
     self.model = model
     work = ModelWork(model, tensors)
   }
@@ -63,6 +67,7 @@ struct BenchmarkSubject {
       huggingFace: shape.configuration, subject: shape.name)
     let tensors = RandomModel.tensors(of: configuration, scheme, with: kernels)
     name = shape.name
+    self.configuration = shape.configuration
     model = try LanguageModel(
       shape.name, configuration: shape.configuration, tensors: tensors,
       adapters: try adapters(configuration, kernels), with: kernels)
