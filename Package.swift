@@ -118,7 +118,8 @@ let package = Package(
     .testTarget(
       name: "CommandTests",
       dependencies: [
-        "AskWithSource", "Files", "FlareCommand", "Tensors", "TestSupport", "WeightFiles", system,
+        "AskWithSource", "Files", "FlareCommand", "JSON", "Tensors", "TestSupport", "WeightFiles",
+        system,
       ]),
     .testTarget(
       name: "BundlesTests",
