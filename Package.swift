@@ -82,7 +82,8 @@ let package = Package(
       path: "Tests/TestSupport"),
     .testTarget(name: "JSONTests", dependencies: ["JSON"]),
     .testTarget(name: "FilesTests", dependencies: ["Files", "TestSupport", system]),
-    .testTarget(name: "KernelsTests", dependencies: ["Kernels", "Tensors", "TestSupport"]),
+    .testTarget(
+      name: "KernelsTests", dependencies: ["Kernels", "Tensors", "TestSupport", "WeightFiles"]),
     .testTarget(
       name: "QuantizationTests",
       dependencies: ["Kernels", "Quantization", "Tensors", "TestSupport"]),

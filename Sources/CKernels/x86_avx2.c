@@ -14,11 +14,12 @@
 #define FLARE_HARDWARE_F16
 #include "loops/all.h"
 #include "loops/weights.h"
+#include "loops/tiles.h"
 
 /// Rows of a register of sums: half a panel.
 #define HALF_PANEL 8
-/// The sums of a tile: a register for each of its activation rows and each half of the panel.
-#define MAXIMUM_SUMS FLARE_TILE_ROWS
+/// The sums that stay in registers: one for each activation row and each half of the panel.
+#define MAXIMUM_SUMS 8
 
 /// Unrolled, the loads of all steps are moved up and push the sums out of their registers.
 #define KEEP_ROLLED _Pragma("clang loop unroll(disable)")
@@ -70,85 +71,88 @@ static inline __attribute__((always_inline)) void sum_group_int4(int rows, const
     sums[i] = _mm256_add_epi32(_mm256_madd_epi16(sums[i], ones), _mm256_set1_epi32(starts[i]));
 }
 
-/// `halves` halves of a panel times `rows` activations of a tile. The type, `halves` and `rows` are
-/// literals with at most MAXIMUM_SUMS sums, which then stay in registers; the totals are in the
-/// first cache.
-static inline __attribute__((always_inline)) void multiply_tile(
-    weight_type type, int halves, int rows, const uint8_t *weights, const uint8_t *scales,
-    size_t groups, const int8_t *quants, const float *activation_scales, const int32_t *starts,
-    const __m256i *stored, float *out, size_t out_stride, size_t panel_size) {
-  const size_t scales_size = panel_size - groups * group_size(type);
+static inline __m256 load_halves(const uint8_t *halves) {
+  return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)halves));
+}
+
+#include "k_quants/avx2.h"
+
+/// The sums of a group that its scales multiply.
+static inline __attribute__((always_inline)) void sum_group(weight_type type, int rows,
+                                                            const uint8_t *weights,
+                                                            const uint8_t *scales, int half,
+                                                            const int8_t *quants,
+                                                            const int32_t *starts, __m256i *sums) {
+  static const int32_t no_starts[FLARE_TILE_ROWS] = {0};
+  switch (type) {
+    case INT8: sum_group_int8(rows, weights, quants, sums); break;
+    case INT4: sum_group_int4(rows, weights, quants, starts, sums); break;
+    case Q4_K: sum_group_int4(rows, weights, quants, no_starts, sums); break;
+    case Q6_K: sum_group_q6_k(rows, weights, scales, half, quants, sums); break;
+  }
+}
+
+static inline __m256 group_scale(weight_type type, const uint8_t *scales,
+                                 const uint8_t *block_scales, int half) {
+  switch (type) {
+    case INT8:
+    case INT4: return load_halves(scales + 16 * half);
+    case Q4_K: return scale_q4_k(scales, block_scales, half);
+    case Q6_K: return load_halves(block_scales + 16 * half);
+  }
+}
+
+/// `halves` halves of a panel, from `first_half`, times a tile; all of them literals, with at most
+/// MAXIMUM_SUMS sums. The totals are in the first cache.
+static inline __attribute__((always_inline)) void multiply_halves(weight_type type, int first_half,
+                                                                  int halves, int rows,
+                                                                  tile_product t) {
+  const uint8_t *weights = t.panel.quants, *scales = t.panel.scales;
   __m256 totals[2][FLARE_TILE_ROWS];
-  __m256i sums[2][FLARE_TILE_ROWS];
+  __m256i sums[FLARE_TILE_ROWS];
   for (int h = 0; h < halves; h++)
     for (int i = 0; i < rows; i++) totals[h][i] = _mm256_setzero_ps();
-  for (size_t g = 0; g < groups; g++) {
-    if (halves == 2)
-      prefetch_ahead(type, weights, scales, groups - g, scales_size, panel_size);
+  for (size_t g = 0; g < t.groups; g++) {
+    // Where a weight serves so few activations, its way from memory is what takes time.
+    if (halves == 2) prefetch_ahead(type, weights, scales, g, t);
+    const uint8_t *block_scales = t.panel.block_scales + g / BLOCK_GROUPS * block_scales_size(type);
     for (int h = 0; h < halves; h++) {
-      if (type == INT4)
-        sum_group_int4(rows, weights + 32 * h, quants, starts, sums[h]);
-      else
-        sum_group_int8(rows, weights + 32 * h, quants, sums[h]);
-      __m256 scale = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(scales + 16 * h)));
+      int half = first_half + h;
+      sum_group(type, rows, weights + 32 * half, scales, half, t.quants, t.starts, sums);
+      __m256 scale = group_scale(type, scales, block_scales, half);
       for (int i = 0; i < rows; i++) {
-        __m256 product = _mm256_mul_ps(scale, _mm256_set1_ps(activation_scales[i]));
-        totals[h][i] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums[h][i]), product, totals[h][i]);
+        __m256 product = _mm256_mul_ps(scale, _mm256_set1_ps(t.scales[i]));
+        totals[h][i] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums[i]), product, totals[h][i]);
+      }
+      if (type != Q4_K) continue;
+      __m256 minimum = minimum_q4_k(scales, block_scales, half);
+      for (int i = 0; i < rows; i++) {
+        __m256 sum = _mm256_set1_ps(negative_sum(t.scales[i], t.starts[i]));
+        totals[h][i] = _mm256_fmadd_ps(minimum, sum, totals[h][i]);
       }
     }
     weights += group_size(type);
-    scales += 2 * FLARE_PANEL_ROWS;
-    quants += rows * FLARE_GROUP_SIZE;
-    activation_scales += rows;
-    starts += rows;
+    scales += GROUP_SCALES_SIZE;
+    t.quants += rows * FLARE_GROUP_SIZE;
+    t.scales += rows;
+    t.starts += rows;
   }
-  for (int h = 0; h < halves; h++)
+  for (int h = 0; h < halves; h++) {
+    int first_row = HALF_PANEL * (first_half + h);
+    __m256i row = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    __m256i stored = _mm256_cmpgt_epi32(_mm256_set1_epi32(t.stored - first_row), row);
     for (int i = 0; i < rows; i++)
-      _mm256_maskstore_ps(out + i * out_stride + HALF_PANEL * h, stored[h], totals[h][i]);
+      _mm256_maskstore_ps(t.out + i * t.out_stride + first_row, stored, totals[h][i]);
+  }
 }
 
-static inline __attribute__((always_inline)) void matmul(weight_type type, const flare_panels *w,
-                                                         const flare_activations *x, float *out,
-                                                         size_t out_stride, size_t first,
-                                                         size_t end) {
-  const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-  size_t groups = w->group_count;
-  for (size_t panel = first; panel < end; panel++) {
-    const uint8_t *weights = w->bytes + panel * w->panel_size;
-    const uint8_t *weight_scales = weights + groups * group_size(type);
-    size_t rows_left = w->row_count - panel * FLARE_PANEL_ROWS;
-    int stored_rows = rows_left < FLARE_PANEL_ROWS ? (int)rows_left : FLARE_PANEL_ROWS;
-    const __m256i stored[2] = {
-        _mm256_cmpgt_epi32(_mm256_set1_epi32(stored_rows), lane),
-        _mm256_cmpgt_epi32(_mm256_set1_epi32(stored_rows - HALF_PANEL), lane),
-    };
-    for (size_t row = 0; row < x->row_count; row += FLARE_TILE_ROWS) {
-      const int8_t *quants = x->quants + row * groups * FLARE_GROUP_SIZE;
-      const float *scales = x->scales + row * groups;
-      const int32_t *starts = x->starts + row * groups;
-      float *corner = out + row * out_stride + panel * FLARE_PANEL_ROWS;
-#define TILE(half, halves, rows)                                                               \
-  multiply_tile(type, halves, rows, weights + 32 * half, weight_scales + 16 * half, groups, quants, \
-                scales, starts, stored + half, corner + HALF_PANEL * half, out_stride, \
-                w->panel_size)
-#define TILE_AT_ONCE(rows) \
-  TILE(0, 2, rows);        \
-  break
-#define TILE_BY_HALVES(rows) \
-  TILE(0, 1, rows);          \
-  TILE(1, 1, rows);          \
-  break
-      switch (x->row_count - row) {
-        case 1: TILE_AT_ONCE(1);
-        case 2: TILE_AT_ONCE(2);
-        case 3: TILE_AT_ONCE(3);
-        case 4: TILE_AT_ONCE(4);
-        case 5: TILE_BY_HALVES(5);
-        case 6: TILE_BY_HALVES(6);
-        case 7: TILE_BY_HALVES(7);
-        default: TILE_BY_HALVES(8);
-      }
-    }
+static inline __attribute__((always_inline)) void multiply_tile(weight_type type, int rows,
+                                                                tile_product t) {
+  if (2 * rows <= MAXIMUM_SUMS) {
+    multiply_halves(type, 0, 2, rows, t);
+  } else {
+    multiply_halves(type, 0, 1, rows, t);
+    multiply_halves(type, 1, 1, rows, t);
   }
 }
 

@@ -54,9 +54,7 @@ extension Kernels {
     precondition(input.isQuantized, "Input was not prepared")
     checkShape(weight, input.values, output)
     let stride = output.columnCount, rowCount = input.rowCount
-    let matmul =
-      unsafe weight.elementType == .groupedInt4
-      ? table.pointee.matmul_int4 : table.pointee.matmul_int8
+    let matmul = unsafe matmul(for: weight.elementType)
     nonisolated(unsafe) let activations = unsafe input.activations
     nonisolated(unsafe) let out = unsafe output.mutablePointer
     unsafe weight.withPanels { panels in
@@ -76,6 +74,24 @@ extension Kernels {
       }
     }
   }
+
+  /// The product of a grouped type.
+  @unsafe private func matmul(for type: ElementType) -> Matmul {
+    switch type {
+    case .groupedInt8: unsafe table.pointee.matmul_int8
+    case .groupedInt4: unsafe table.pointee.matmul_int4
+    case .groupedQ4K: unsafe table.pointee.matmul_q4_k
+    case .groupedQ6K: unsafe table.pointee.matmul_q6_k
+    default: preconditionFailure("Not a grouped type")
+    }
+  }
+
+  private typealias Matmul =
+    @convention(c) (
+      UnsafePointer<flare_panels>, UnsafePointer<flare_activations>, UnsafeMutablePointer<Float>,
+      Int,
+      Int, Int
+    ) -> Void
 
   /// Rows from which turning a block of weights into floats and calling BLAS beats dot products.
   ///

@@ -44,7 +44,7 @@ struct WeightLoader {
       throw ModelError(
         .tensors,
         "\(subject): '\(name)' has type \(info.elementType), "
-          + "expected F32, F16, BF16, int8 or int4")
+          + "expected F32, F16, BF16, int8, int4, q4_K or q6_K")
     }
     used.insert(name)
     let tensor = try source.tensor(named: name)
