@@ -100,8 +100,8 @@ let package = Package(
     .testTarget(
       name: "ModelsTests",
       dependencies: [
-        "Adapters", "Conversion", "JSON", "Kernels", "Models", "Tensors", "TestSupport",
-        "WeightFiles", system,
+        "Adapters", "Conversion", "JSON", "Kernels", "Models", "Quantization", "Tensors",
+        "TestSupport", "WeightFiles", system,
       ]),
     .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "TestSupport", system]),
     .testTarget(

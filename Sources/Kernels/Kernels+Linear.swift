@@ -24,8 +24,6 @@ extension Kernels {
       multiplyFloats(weight, input.values, scale: 1, accumulate: false, into: &output)
       return
     }
-    precondition(input.isQuantized, "Input was not prepared")
-    checkShape(weight, input.values, output)
     multiplyGrouped(weight, input, into: &output)
   }
 
@@ -48,9 +46,13 @@ extension Kernels {
       weight.shape == [output.columnCount, input.columnCount], "Weight does not fit its matrices")
   }
 
-  private func multiplyGrouped(
-    _ weight: Tensor, _ input: borrowing LayerInput, into output: inout FloatMatrix
+  /// - Parameter finish: called with the output columns that a thread has just computed.
+  func multiplyGrouped(
+    _ weight: Tensor, _ input: borrowing LayerInput, into output: inout FloatMatrix,
+    finish: @Sendable (Range<Int>) -> Void = { _ in }
   ) {
+    precondition(input.isQuantized, "Input was not prepared")
+    checkShape(weight, input.values, output)
     let stride = output.columnCount, rowCount = input.rowCount
     let matmul = unsafe matmul(for: weight.elementType)
     nonisolated(unsafe) let activations = unsafe input.activations
@@ -68,6 +70,7 @@ extension Kernels {
             unsafe matmul(panels, activations, out, stride, range.lowerBound, range.upperBound)
           }
         }
+        finish(range.lowerBound * panelRows..<min(range.upperBound * panelRows, stride))
       }
     }
   }
@@ -91,7 +94,10 @@ extension Kernels {
     ) -> Void
 
   /// Rows from which turning a block of weights into floats and calling BLAS beats dot products.
-  private static let blockwiseRowCount = 48
+  ///
+  /// Below it a row of any product has the same bits however many other rows there are; grouped
+  /// weights alone give them at every count.
+  package static let blockwiseRowCount = 48
   /// Weight rows of such a block.
   private static let blockRowCount = 64
 
