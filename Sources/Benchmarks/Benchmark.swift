@@ -45,8 +45,14 @@ public struct Benchmark: ~Copyable {
       byteCount: test.kind == .decode ? test.count * work.byteCountPerToken(of: test) : nil)
   }
 
+  var configuration: ModelConfiguration { model.configuration }
+
   /// Times a test once; making the session and the positions before the test does not count.
-  package mutating func time(_ test: BenchmarkTest) throws(ModelError) -> Double {
+  ///
+  /// - Parameter finish: called behind a prefill or a decode, before the session is gone.
+  mutating func time(
+    _ test: BenchmarkTest, finish: () -> Void = {}
+  ) throws(ModelError) -> Double {
     let tokens = model.randomTokens(test.count, using: &random)
     if test.kind == .source {
       return try seconds { () throws(ModelError) in
@@ -54,12 +60,14 @@ public struct Benchmark: ~Copyable {
       }
     }
     var session = try session(for: test)
-    return try seconds { () throws(ModelError) in
+    let time = try seconds { () throws(ModelError) in
       switch test.kind {
       case .decode: for token in tokens { _ = try session.append([token]) }
       case .prefill, .source: _ = try session.append(tokens)
       }
     }
+    finish()
+    return time
   }
 
   /// A text that has the depth of `test`, with room for the test.

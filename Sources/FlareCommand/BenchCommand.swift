@@ -63,6 +63,12 @@ struct BenchCommand: ParsableCommand {
         + "--rank says) unless the model has a FLARE adapter.", valueName: "tokens"))
   var source: Int?
 
+  @Option(
+    help: ArgumentHelp(
+      "Compare the memory of a session of this many tokens with what the process takes.",
+      valueName: "tokens"))
+  var context: Int?
+
   @Flag(help: "Print JSON.")
   var json = false
 
@@ -75,9 +81,12 @@ struct BenchCommand: ParsableCommand {
     try checkCounts()
     let kernels = try compute.kernels()
     let subject = try subject(with: kernels)
-    try check(tests, on: subject.model)
+    try check(
+      tests + (context.map { [BenchmarkTest(.decode, 1, depth: $0 - 1)] } ?? []),
+      on: subject.model)
     var meter = LimitMeter(with: kernels)
     var benchmark = Benchmark(subject.model, subject.work, sourceCount: source)
+    let memory = try context.map { try benchmark.memory(ofContext: $0) }
     var results: [BenchmarkResult] = []
     let status = StatusLine()
     for test in tests {
@@ -91,7 +100,8 @@ struct BenchCommand: ParsableCommand {
     meter.measure()
     status.clear()
     let report = BenchmarkReport(
-      subject: subject, machine: Machine(kernels), limits: meter.limits, results: results)
+      subject: subject, machine: Machine(kernels), limits: meter.limits, memory: memory,
+      results: results)
     if json {
       writeJSON(report.json)
     } else {
@@ -152,6 +162,7 @@ extension BenchCommand {
       ("depth", depth.counts, 1...Self.maximumCount),
       ("repeats", [repeats], 1...1000), ("rank", [rank ?? 1], 1...4096),
       ("source", [source ?? 1], 1...Self.maximumCount),
+      ("context", [context ?? 1], 1...Self.maximumCount),
     ]
     for (option, values, range) in counts {
       guard let value = values.first(where: { !range.contains($0) }) else { continue }

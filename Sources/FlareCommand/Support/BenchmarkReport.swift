@@ -10,6 +10,7 @@ struct BenchmarkReport {
   let subject: BenchmarkSubject
   let machine: Machine
   let limits: HardwareLimits
+  let memory: ContextMemory?
   let results: [BenchmarkResult]
 
   private static let header = [
@@ -91,6 +92,17 @@ extension BenchmarkReport {
     if let narrow = limits.narrowRate {
       fields.append(("int4 peak", rate(narrow, "GMAC/s, with 16-bit sums")))
     }
+    if let memory {
+      fields.append(
+        (
+          "context",
+          "\(memory.context) tokens: \(byteText(memory.keyValueByteCount)) of keys and values + "
+            + "\(byteText(memory.workspaceByteCount)) of workspace = "
+            + "\(byteText(memory.predictedByteCount)); the process grew by "
+            + (memory.growth.map(byteText) ?? "an unknown amount")
+        ))
+      fields.append(("last token", durationText(memory.seconds)))
+    }
     guard let opening = subject.opening else { return fields }
     fields += [
       ("open", durationText(opening.seconds)),
@@ -124,6 +136,7 @@ extension BenchmarkReport {
       ("model", modelJSON),
     ])
     if let opening = subject.opening { _ = json.updateValue(self.json(of: opening), forKey: "open") }
+    if let memory { _ = json.updateValue(memory.json, forKey: "context") }
     return .object(json)
   }
 
@@ -156,6 +169,17 @@ extension BenchmarkReport {
       "seconds_to_first_token": .number(opening.firstTokenSeconds),
       "prompt_tokens": .integer(opening.promptCount),
       "first_token_over_prefill": JSONValue(computeRatio),
+    ]
+  }
+}
+
+extension ContextMemory {
+  fileprivate var json: JSONValue {
+    [
+      "tokens": .integer(context), "key_value_bytes": .integer(keyValueByteCount),
+      "workspace_bytes": .integer(workspaceByteCount),
+      "process_growth_bytes": growth.map { .integer($0) } ?? .null,
+      "seconds_of_last_token": .number(seconds),
     ]
   }
 }
