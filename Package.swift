@@ -87,7 +87,8 @@ let package = Package(
       path: "Tests/TestSupport"),
     .testTarget(name: "JSONTests", dependencies: ["JSON"]),
     .testTarget(name: "FilesTests", dependencies: ["Files", "TestSupport", system]),
-    .testTarget(name: "KernelsTests", dependencies: ["Kernels", "Tensors", "TestSupport"]),
+    .testTarget(
+      name: "KernelsTests", dependencies: ["Kernels", "Tensors", "TestSupport", "WeightFiles"]),
     .testTarget(
       name: "QuantizationTests",
       dependencies: ["Kernels", "Quantization", "Tensors", "TestSupport"]),
@@ -104,8 +105,8 @@ let package = Package(
     .testTarget(
       name: "ModelsTests",
       dependencies: [
-        "Adapters", "Conversion", "JSON", "Kernels", "Models", "Tensors", "TestSupport",
-        "WeightFiles", system,
+        "Adapters", "Conversion", "JSON", "Kernels", "Models", "Quantization", "Tensors",
+        "TestSupport", "WeightFiles", system,
       ]),
     .testTarget(
       name: "BenchmarksTests",

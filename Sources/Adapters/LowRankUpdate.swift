@@ -80,7 +80,7 @@ public struct LowRankUpdate: Sendable {
 }
 
 /// Which text a model is reading.
-public enum ForwardPass: Sendable, Hashable {
+public enum ForwardPass: Sendable, Hashable, CaseIterable {
   /// No source is given: FLARE's q and v are plain LoRA.
   case withoutSource
   /// The source text, through the base that the FLARE adapter was trained on.

@@ -14,6 +14,7 @@
 #define FLARE_HARDWARE_F16
 #include "loops/all.h"
 #include "loops/weights.h"
+#include "loops/tiles.h"
 
 /// Registers of sums of a panel.
 #define QUARTERS 4
@@ -26,82 +27,97 @@ static inline int8x16_t broadcast_chunk(const int8_t *x) {
   return vreinterpretq_s8_s32(vdupq_n_s32(chunk));
 }
 
-/// 16 weight rows times `rows` ≤ 2 of the `tile_rows` activations of a tile; `type` and `rows` are
-/// literals, so that the sums stay in registers. `stored` rows of the panel are written.
-static inline __attribute__((always_inline)) void multiply_subtile(
-    weight_type type, int rows, size_t tile_rows, const uint8_t *weights, size_t groups,
-    const int8_t *quants, const float *activation_scales, const int32_t *starts, size_t stored,
-    float *out, size_t out_stride) {
-  const uint8_t *scales = weights + groups * group_size(type);
+/// Four rows of 16 float16 scales.
+static inline float32x4_t load_halves(const uint8_t *halves) {
+  return vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(halves)));
+}
+
+#include "k_quants/neon.h"
+
+/// The sums of a group that its scales multiply.
+static inline __attribute__((always_inline)) void sum_group(
+    weight_type type, int rows, const uint8_t *weights, const uint8_t *scales, const int8_t *quants,
+    const int32_t *starts, int32x4_t sums[SUBTILE_ROWS][QUARTERS]) {
+  if (type == Q6_K) {
+    sum_group_q6_k(rows, weights, scales, quants, sums);
+    return;
+  }
+  // Signed instructions: int8 weights lose their bias of 128 on the way, int4 ones keep it.
+  for (int i = 0; i < rows; i++)
+    for (int q = 0; q < QUARTERS; q++) sums[i][q] = vdupq_n_s32(type == INT4 ? starts[i] : 0);
+  for (int load = 0; load < (type == INT8 ? 8 : 4); load++) {
+    for (int q = 0; q < QUARTERS; q++) {
+      uint8x16_t bytes = vld1q_u8(weights + 64 * load + 16 * q);
+      uint8x16_t low = type == INT8 ? veorq_u8(bytes, vdupq_n_u8(0x80))
+                                    : vandq_u8(bytes, vdupq_n_u8(0x0F));
+      for (int i = 0; i < rows; i++) {
+        const int8_t *x = quants + FLARE_GROUP_SIZE * i + 4 * load;
+        sums[i][q] = vdotq_s32(sums[i][q], vreinterpretq_s8_u8(low), broadcast_chunk(x));
+        if (type != INT8) {
+          int8x16_t high = vreinterpretq_s8_u8(vshrq_n_u8(bytes, 4));
+          sums[i][q] = vdotq_s32(sums[i][q], high, broadcast_chunk(x + 16));
+        }
+      }
+    }
+  }
+}
+
+/// The scales of quarter q of a group.
+static inline float32x4_t group_scale(weight_type type, const uint8_t *scales,
+                                      const uint8_t *block_scales, int q) {
+  switch (type) {
+    case INT8:
+    case INT4: return load_halves(scales + 8 * q);
+    case Q4_K: return scale_q4_k(scales, block_scales, q);
+    case Q6_K: return load_halves(block_scales + 8 * q);
+  }
+}
+
+/// A panel times `rows` ≤ SUBTILE_ROWS of the `tile_rows` activations of a tile, all literals; `t`
+/// begins with the first of them.
+static inline __attribute__((always_inline)) void multiply_subtile(weight_type type, int rows,
+                                                                   int tile_rows, tile_product t) {
+  const uint8_t *weights = t.panel.quants, *scales = t.panel.scales;
   float32x4_t totals[SUBTILE_ROWS][QUARTERS];
   int32x4_t sums[SUBTILE_ROWS][QUARTERS];
   for (int i = 0; i < rows; i++)
     for (int q = 0; q < QUARTERS; q++) totals[i][q] = vdupq_n_f32(0);
 
-  for (size_t g = 0; g < groups; g++) {
-    // Signed instructions: int8 weights lose their bias of 128 on the way, int4 ones keep it.
-    for (int i = 0; i < rows; i++)
-      for (int q = 0; q < QUARTERS; q++) sums[i][q] = vdupq_n_s32(type == INT4 ? starts[i] : 0);
-    for (int load = 0; load < (type == INT4 ? 4 : 8); load++) {
-      for (int q = 0; q < QUARTERS; q++) {
-        uint8x16_t bytes = vld1q_u8(weights + 64 * load + 16 * q);
-        uint8x16_t low = type == INT4 ? vandq_u8(bytes, vdupq_n_u8(0x0F))
-                                      : veorq_u8(bytes, vdupq_n_u8(0x80));
-        for (int i = 0; i < rows; i++) {
-          const int8_t *x = quants + FLARE_GROUP_SIZE * i + 4 * load;
-          sums[i][q] = vdotq_s32(sums[i][q], vreinterpretq_s8_u8(low), broadcast_chunk(x));
-          if (type == INT4) {
-            int8x16_t high = vreinterpretq_s8_u8(vshrq_n_u8(bytes, 4));
-            sums[i][q] = vdotq_s32(sums[i][q], high, broadcast_chunk(x + 16));
-          }
-        }
-      }
-    }
+  for (size_t g = 0; g < t.groups; g++) {
+    const uint8_t *block_scales = t.panel.block_scales + g / BLOCK_GROUPS * block_scales_size(type);
+    sum_group(type, rows, weights, scales, t.quants, t.starts, sums);
     for (int q = 0; q < QUARTERS; q++) {
-      float16x4_t halves = vreinterpret_f16_u8(vld1_u8(scales + 8 * q));
-      float32x4_t scale = vcvt_f32_f16(halves);
+      float32x4_t scale = group_scale(type, scales, block_scales, q);
       for (int i = 0; i < rows; i++) {
-        float32x4_t product = vmulq_n_f32(scale, activation_scales[i]);
+        float32x4_t product = vmulq_n_f32(scale, t.scales[i]);
         totals[i][q] = vfmaq_f32(totals[i][q], vcvtq_f32_s32(sums[i][q]), product);
+        if (type != Q4_K) continue;
+        float32x4_t minimum = minimum_q4_k(scales, block_scales, q);
+        float sum = negative_sum(t.scales[i], t.starts[i]);
+        totals[i][q] = vfmaq_n_f32(totals[i][q], minimum, sum);
       }
     }
     weights += group_size(type);
-    scales += 2 * FLARE_PANEL_ROWS;
-    quants += tile_rows * FLARE_GROUP_SIZE;
-    activation_scales += tile_rows;
-    starts += tile_rows;
+    scales += GROUP_SCALES_SIZE;
+    t.quants += tile_rows * FLARE_GROUP_SIZE;
+    t.scales += tile_rows;
+    t.starts += tile_rows;
   }
   for (int i = 0; i < rows; i++) {
     float panel[FLARE_PANEL_ROWS];
     for (int q = 0; q < QUARTERS; q++) vst1q_f32(panel + 4 * q, totals[i][q]);
-    memcpy(out + i * out_stride, panel, stored * sizeof(float));
+    memcpy(t.out + i * t.out_stride, panel, (size_t)t.stored * sizeof(float));
   }
 }
 
-static inline __attribute__((always_inline)) void matmul(weight_type type, const flare_panels *w,
-                                                         const flare_activations *x, float *out,
-                                                         size_t out_stride, size_t first,
-                                                         size_t end) {
-  size_t groups = w->group_count;
-  for (size_t panel = first; panel < end; panel++) {
-    const uint8_t *weights = w->bytes + panel * w->panel_size;
-    size_t rows_left = w->row_count - panel * FLARE_PANEL_ROWS;
-    size_t stored = rows_left < FLARE_PANEL_ROWS ? rows_left : FLARE_PANEL_ROWS;
-    for (size_t row = 0; row < x->row_count; row += SUBTILE_ROWS) {
-      size_t tile = row / FLARE_TILE_ROWS * FLARE_TILE_ROWS, left = x->row_count - tile;
-      size_t tile_rows = left < FLARE_TILE_ROWS ? left : FLARE_TILE_ROWS;
-      size_t place = tile * groups + (row - tile);
-      const int8_t *quants = x->quants + place * FLARE_GROUP_SIZE;
-      const float *scales = x->scales + place;
-      const int32_t *starts = x->starts + place;
-      float *corner = out + row * out_stride + panel * FLARE_PANEL_ROWS;
-      if (x->row_count - row == 1)
-        multiply_subtile(type, 1, tile_rows, weights, groups, quants, scales, starts, stored,
-                         corner, out_stride);
-      else
-        multiply_subtile(type, 2, tile_rows, weights, groups, quants, scales, starts, stored,
-                         corner, out_stride);
-    }
+static inline __attribute__((always_inline)) void multiply_tile(weight_type type, int rows,
+                                                                tile_product t) {
+  for (int i = 0; i < rows; i += SUBTILE_ROWS) {
+    multiply_subtile(type, rows - i < SUBTILE_ROWS ? rows - i : SUBTILE_ROWS, rows, t);
+    t.quants += SUBTILE_ROWS * FLARE_GROUP_SIZE;
+    t.scales += SUBTILE_ROWS;
+    t.starts += SUBTILE_ROWS;
+    t.out += SUBTILE_ROWS * t.out_stride;
   }
 }
 

@@ -14,11 +14,15 @@
 #define FLARE_HARDWARE_F16
 #include "loops/all.h"
 #include "loops/weights.h"
+#include "loops/tiles.h"
 
 /// Rows of a register of sums: half a panel.
 #define HALF_PANEL 8
-/// Activation rows whose sums and totals fit in 16 registers beside the weights.
-#define SUBTILE_ROWS 4
+/// The sums that stay in registers: one for each activation row and each half of the panel.
+#define MAXIMUM_SUMS 8
+
+/// Unrolled, the loads of all steps are moved up and push the sums out of their registers.
+#define KEEP_ROLLED _Pragma("clang loop unroll(disable)")
 
 static inline __m256i broadcast_chunk(const int8_t *x) {
   int32_t chunk;
@@ -33,7 +37,7 @@ static inline __attribute__((always_inline)) void sum_group_int8(int rows, const
                                                                  __m256i *sums) {
   const __m256i bias = _mm256_set1_epi8((char)0x80), ones = _mm256_set1_epi16(1);
   for (int i = 0; i < rows; i++) sums[i] = _mm256_setzero_si256();
-  for (int load = 0; load < 8; load++) {
+  KEEP_ROLLED for (int load = 0; load < 8; load++) {
     __m256i signed_weights =
         _mm256_xor_si256(_mm256_loadu_si256((const __m256i *)(weights + 64 * load)), bias);
     __m256i magnitudes = _mm256_abs_epi8(signed_weights);
@@ -53,7 +57,7 @@ static inline __attribute__((always_inline)) void sum_group_int4(int rows, const
                                                                  __m256i *sums) {
   const __m256i nibble = _mm256_set1_epi8(0x0F), ones = _mm256_set1_epi16(1);
   for (int i = 0; i < rows; i++) sums[i] = _mm256_setzero_si256();
-  for (int load = 0; load < 4; load++) {
+  KEEP_ROLLED for (int load = 0; load < 4; load++) {
     __m256i bytes = _mm256_loadu_si256((const __m256i *)(weights + 64 * load));
     __m256i low = _mm256_and_si256(bytes, nibble);
     __m256i high = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), nibble);
@@ -67,68 +71,88 @@ static inline __attribute__((always_inline)) void sum_group_int4(int rows, const
     sums[i] = _mm256_add_epi32(_mm256_madd_epi16(sums[i], ones), _mm256_set1_epi32(starts[i]));
 }
 
-/// 8 weight rows times `rows` ≤ 4 of the `tile_rows` activations of a tile; `type` and `rows` are
-/// literals, so that the sums stay in registers.
-static inline __attribute__((always_inline)) void multiply_subtile(
-    weight_type type, int rows, int tile_rows, const uint8_t *weights, const uint8_t *scales,
-    size_t groups, const int8_t *quants, const float *activation_scales, const int32_t *starts,
-    __m256i stored, float *out, size_t out_stride) {
-  __m256 totals[SUBTILE_ROWS];
-  __m256i sums[SUBTILE_ROWS];
-  for (int i = 0; i < rows; i++) totals[i] = _mm256_setzero_ps();
-  for (size_t g = 0; g < groups; g++) {
-    if (type == INT4)
-      sum_group_int4(rows, weights, quants, starts, sums);
-    else
-      sum_group_int8(rows, weights, quants, sums);
-    __m256 scale = _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)scales));
-    for (int i = 0; i < rows; i++) {
-      __m256 product = _mm256_mul_ps(scale, _mm256_set1_ps(activation_scales[i]));
-      totals[i] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums[i]), product, totals[i]);
-    }
-    weights += group_size(type);
-    scales += 2 * FLARE_PANEL_ROWS;
-    quants += tile_rows * FLARE_GROUP_SIZE;
-    activation_scales += tile_rows;
-    starts += tile_rows;
-  }
-  for (int i = 0; i < rows; i++) _mm256_maskstore_ps(out + i * out_stride, stored, totals[i]);
+static inline __m256 load_halves(const uint8_t *halves) {
+  return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)halves));
 }
 
-static inline __attribute__((always_inline)) void matmul(weight_type type, const flare_panels *w,
-                                                         const flare_activations *x, float *out,
-                                                         size_t out_stride, size_t first,
-                                                         size_t end) {
-  const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
-  size_t groups = w->group_count;
-  for (size_t half = 2 * first; half < 2 * end && half * HALF_PANEL < w->row_count; half++) {
-    const uint8_t *panel = w->bytes + half / 2 * w->panel_size;
-    const uint8_t *weights = panel + half % 2 * 32;
-    const uint8_t *weight_scales = panel + groups * group_size(type) + half % 2 * 16;
-    size_t rows_left = w->row_count - half * HALF_PANEL;
-    int stored_rows = rows_left < HALF_PANEL ? (int)rows_left : HALF_PANEL;
-    __m256i stored = _mm256_cmpgt_epi32(_mm256_set1_epi32(stored_rows), lane);
+#include "k_quants/avx2.h"
 
-    for (size_t row = 0; row < x->row_count; row += SUBTILE_ROWS) {
-      size_t tile = row / FLARE_TILE_ROWS * FLARE_TILE_ROWS, left = x->row_count - tile;
-      int tile_rows = left < FLARE_TILE_ROWS ? (int)left : FLARE_TILE_ROWS;
-      size_t place = tile * groups + (row - tile);
-      const int8_t *quants = x->quants + place * FLARE_GROUP_SIZE;
-      const float *scales = x->scales + place;
-      const int32_t *starts = x->starts + place;
-      float *corner = out + row * out_stride + half * HALF_PANEL;
-#define SUBTILE(rows)                                                                          \
-  multiply_subtile(type, rows, tile_rows, weights, weight_scales, groups, quants, scales, starts, \
-                   stored, corner, out_stride);                                                \
-  break
-      switch (x->row_count - row) {
-        case 1: SUBTILE(1);
-        case 2: SUBTILE(2);
-        case 3: SUBTILE(3);
-        default: SUBTILE(4);
+/// The sums of a group that its scales multiply.
+static inline __attribute__((always_inline)) void sum_group(weight_type type, int rows,
+                                                            const uint8_t *weights,
+                                                            const uint8_t *scales, int half,
+                                                            const int8_t *quants,
+                                                            const int32_t *starts, __m256i *sums) {
+  static const int32_t no_starts[FLARE_TILE_ROWS] = {0};
+  switch (type) {
+    case INT8: sum_group_int8(rows, weights, quants, sums); break;
+    case INT4: sum_group_int4(rows, weights, quants, starts, sums); break;
+    case Q4_K: sum_group_int4(rows, weights, quants, no_starts, sums); break;
+    case Q6_K: sum_group_q6_k(rows, weights, scales, half, quants, sums); break;
+  }
+}
+
+static inline __m256 group_scale(weight_type type, const uint8_t *scales,
+                                 const uint8_t *block_scales, int half) {
+  switch (type) {
+    case INT8:
+    case INT4: return load_halves(scales + 16 * half);
+    case Q4_K: return scale_q4_k(scales, block_scales, half);
+    case Q6_K: return load_halves(block_scales + 16 * half);
+  }
+}
+
+/// `halves` halves of a panel, from `first_half`, times a tile; all of them literals, with at most
+/// MAXIMUM_SUMS sums. The totals are in the first cache.
+static inline __attribute__((always_inline)) void multiply_halves(weight_type type, int first_half,
+                                                                  int halves, int rows,
+                                                                  tile_product t) {
+  const uint8_t *weights = t.panel.quants, *scales = t.panel.scales;
+  __m256 totals[2][FLARE_TILE_ROWS];
+  __m256i sums[FLARE_TILE_ROWS];
+  for (int h = 0; h < halves; h++)
+    for (int i = 0; i < rows; i++) totals[h][i] = _mm256_setzero_ps();
+  for (size_t g = 0; g < t.groups; g++) {
+    // Where a weight serves so few activations, its way from memory is what takes time.
+    if (halves == 2) prefetch_ahead(type, weights, scales, g, t);
+    const uint8_t *block_scales = t.panel.block_scales + g / BLOCK_GROUPS * block_scales_size(type);
+    for (int h = 0; h < halves; h++) {
+      int half = first_half + h;
+      sum_group(type, rows, weights + 32 * half, scales, half, t.quants, t.starts, sums);
+      __m256 scale = group_scale(type, scales, block_scales, half);
+      for (int i = 0; i < rows; i++) {
+        __m256 product = _mm256_mul_ps(scale, _mm256_set1_ps(t.scales[i]));
+        totals[h][i] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums[i]), product, totals[h][i]);
       }
-#undef SUBTILE
+      if (type != Q4_K) continue;
+      __m256 minimum = minimum_q4_k(scales, block_scales, half);
+      for (int i = 0; i < rows; i++) {
+        __m256 sum = _mm256_set1_ps(negative_sum(t.scales[i], t.starts[i]));
+        totals[h][i] = _mm256_fmadd_ps(minimum, sum, totals[h][i]);
+      }
     }
+    weights += group_size(type);
+    scales += GROUP_SCALES_SIZE;
+    t.quants += rows * FLARE_GROUP_SIZE;
+    t.scales += rows;
+    t.starts += rows;
+  }
+  for (int h = 0; h < halves; h++) {
+    int first_row = HALF_PANEL * (first_half + h);
+    __m256i row = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    __m256i stored = _mm256_cmpgt_epi32(_mm256_set1_epi32(t.stored - first_row), row);
+    for (int i = 0; i < rows; i++)
+      _mm256_maskstore_ps(t.out + i * t.out_stride + first_row, stored, totals[h][i]);
+  }
+}
+
+static inline __attribute__((always_inline)) void multiply_tile(weight_type type, int rows,
+                                                                tile_product t) {
+  if (2 * rows <= MAXIMUM_SUMS) {
+    multiply_halves(type, 0, 2, rows, t);
+  } else {
+    multiply_halves(type, 0, 1, rows, t);
+    multiply_halves(type, 1, 1, rows, t);
   }
 }
 

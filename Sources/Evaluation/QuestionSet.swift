@@ -33,26 +33,16 @@ public struct QuestionSet: Sendable {
   /// - Throws: `QuestionSetError` with the line of the first defect, `FileError`.
   public init(contentsOf path: FilePath) throws {
     let file = try MappedFile(path)
-    let bytes = Span<UInt8>(_bytes: file.bytes)
-    var questions: [Question] = []
-    var start = 0
-    for number in 1... {
-      guard start < bytes.count else { break }
-      // Bytes and not characters: "\r\n" is one character, and a line may end in either.
-      let end = (start..<bytes.count).first { bytes[$0] == UInt8(ascii: "\n") } ?? bytes.count
-      let line = bytes.extracting(start..<end)
-      start = end + 1
-      guard line.indices.contains(where: { line[$0] > UInt8(ascii: " ") }) else { continue }
-      do {
-        questions.append(try Question(JSONValue(parsing: line), number: number))
-      } catch {
-        throw QuestionSetError(path: path, detail: "line \(number): \(error)")
+    do {
+      questions = try JSONValue.lines(of: Span(_bytes: file.bytes)) { json, number in
+        try Question(json, number: number)
       }
+    } catch {
+      throw QuestionSetError(path: path, detail: "\(error)")
     }
     guard !questions.isEmpty else {
       throw QuestionSetError(path: path, detail: "holds no questions")
     }
-    self.questions = questions
   }
 }
 

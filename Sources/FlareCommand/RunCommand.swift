@@ -7,7 +7,7 @@ import SystemPackage
 struct RunCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "run",
-    abstract: "Continue a prompt.",
+    abstract: "Continue a prompt, or many side by side.",
     discussion: """
       With a FLARE adapter, --source gives the English text that the adapter reads beside the \
       prompt. Without it the adapter runs as a plain LoRA.
@@ -15,6 +15,14 @@ struct RunCommand: ParsableCommand {
       EXAMPLE:
         flare run model.flare -p "Question: Siapa pemilik kafe itu?\\nAnswer: " \\
           --source "Question: Who owns the cafe?\\nAnswer: " -n 32
+
+      With --batch each line of a file is a JSON object with "prompt" and, where it differs from \
+      the options, "source", "n", "temperature", "top_k", "top_p", "min_p", "seed"; an "id" comes \
+      back with the answer. Answers are JSON lines in the order of the file, each the text that its \
+      request gets alone.
+
+      EXAMPLE:
+        flare run model.flare --batch requests.jsonl --batch-size 16 -n 64 > answers.jsonl
       """)
 
   @Argument(help: "A Hugging Face directory, a bundle directory or a .flare file.")
@@ -23,7 +31,7 @@ struct RunCommand: ParsableCommand {
   @Option(
     name: [.customShort("p"), .long],
     help: "The text to continue. \\n stands for a line break.")
-  var prompt: String
+  var prompt: String?
 
   @Option(help: "The source text for a FLARE adapter, usually the prompt in English.")
   var source: String?
@@ -31,23 +39,15 @@ struct RunCommand: ParsableCommand {
   @OptionGroup var sourceOptions: SourceOptions
   @OptionGroup var adapters: AdapterOptions
 
-  @Option(name: [.customShort("n"), .customLong("max-tokens")], help: "How many tokens at most.")
-  var maximumTokenCount = 256
+  @OptionGroup var generation: GenerationArguments
 
-  @Option(help: "0 always takes the most likely token; 1 samples from the model as it is.")
-  var temperature: Float = 0
+  @Option(
+    help: ArgumentHelp(
+      "Answer the requests of a JSONL file, '-' for standard input.", valueName: "file"))
+  var batch: FilePath?
 
-  @Option(help: "Sample from this many of the most likely tokens only.")
-  var topK: Int?
-
-  @Option(help: "Sample from the most likely tokens that reach this probability together.")
-  var topP: Float = 1
-
-  @Option(help: "Sample from tokens at least this fraction as likely as the most likely one.")
-  var minP: Float = 0
-
-  @Option(help: "The same seed gives the same text.")
-  var seed: UInt64 = 0
+  @Option(help: "How many requests of a batch are answered side by side (default: 8).")
+  var batchSize: Int?
 
   @Flag(help: "Print the prompt before its continuation.")
   var echo = false
@@ -58,45 +58,81 @@ struct RunCommand: ParsableCommand {
   @OptionGroup var compute: ComputeOptions
 
   func validate() throws {
-    guard maximumTokenCount >= 0 else {
-      throw ValidationError("'--max-tokens' is \(maximumTokenCount), expected 0 or more")
+    guard (prompt == nil) != (batch == nil) else {
+      throw ValidationError("give a prompt with '-p', or requests with '--batch'")
+    }
+    guard batch != nil else {
+      guard batchSize == nil else { throw ValidationError("'--batch-size' is for '--batch'") }
+      return
+    }
+    guard 1...Self.maximumBatchSize ~= batchSize ?? 1 else {
+      throw ValidationError(
+        "'--batch-size' is \(batchSize ?? 0), expected 1 to \(Self.maximumBatchSize)")
+    }
+    let others = [
+      ("--source", source != nil), ("--source-states", sourceOptions.sourceStates != nil),
+      ("--source-cache", sourceOptions.sourceCache != nil), ("--echo", echo), ("--json", json),
+    ]
+    guard let other = others.first(where: \.1)?.0 else { return }
+    throw ValidationError(
+      "'\(other)' is for one prompt; requests of '--batch' have their own, and answers are JSON")
+  }
+
+  /// Answers of texts that fit this many at a time are those of texts alone, to the bit.
+  private static let maximumBatchSize = 47
+
+  func run() throws {
+    let options = try generation.options()
+    let kernels = try compute.kernels()
+    let model = try adapters.open(model, with: kernels)
+    if let batch {
+      let file = try RequestFile(batch, for: model, generation, sourceOptions)
+      warn(about: model, isWithoutSource: file.lines.contains { $0.request.source == nil })
+      generation.report(
+        try BatchRun(model: model, lines: file.lines, batchSize: batchSize ?? 8).run())
+    } else if let prompt {
+      let source = try sourceOptions.source(
+        try source.map { try model.encode($0.withLineBreaks) }, with: kernels)
+      warn(about: model, isWithoutSource: source == nil)
+      try answer(prompt.withLineBreaks, reading: source, with: model, options)
     }
   }
 
-  func run() throws {
-    let options = GenerationOptions(
-      maximumTokenCount: maximumTokenCount,
-      sampling: try SamplingOptions(
-        temperature: temperature, topK: topK, topP: topP, minP: minP, seed: seed))
-    let kernels = try compute.kernels()
-    let model = try adapters.open(model, with: kernels)
-    let source = try sourceOptions.source(
-      try source.map { try model.encode($0.withLineBreaks) }, with: kernels)
-    if model.adapters.readsSource && source == nil {
-      let option = model.adapters.sourceProjection == nil ? "--source" : "--source-states"
-      standardError.write(
-        "flare: this model's adapter reads a source; without \(option) it is a plain LoRA\n")
-    }
-    let prompt = prompt.withLineBreaks
+  private func warn(about model: LanguageModel, isWithoutSource: Bool) {
+    guard model.adapters.readsSource && isWithoutSource else { return }
+    let option =
+      model.adapters.sourceProjection != nil
+      ? "--source-states" : batch == nil ? "--source" : "\"source\" in every request"
+    standardError.write(
+      "flare: this model's adapter reads a source; without \(option) it is a plain LoRA\n")
+  }
 
+  private func answer(
+    _ prompt: String, reading source: Source?, with model: LanguageModel,
+    _ options: GenerationOptions
+  ) throws {
     if echo && !json { standardOutput.write(prompt) }
     let start = ContinuousClock.now
     var firstPiece: ContinuousClock.Instant?
-    let text = try model.generate(
-      from: prompt, reading: source, options
-    ) { piece in
+    var text = ""
+    let answer = try model.continuation(of: prompt, reading: source, options) { piece in
       if firstPiece == nil { firstPiece = .now }
-      if !json { standardOutput.write(piece) }
+      if json { text += piece } else { standardOutput.write(piece) }
     }
     let end = ContinuousClock.now
     if json {
       writeJSON([
         "text": .string(text),
+        "tokens": .integer(answer.tokens.count),
+        "passes": .integer(answer.passCount),
+        "guesses": .integer(answer.candidateCount),
+        "right_guesses": .integer(answer.acceptedCount),
         "seconds_to_first_text": .number(((firstPiece ?? end) - start).seconds),
         "seconds": .number((end - start).seconds),
       ])
     } else {
       standardOutput.write("\n")
     }
+    generation.report([answer])
   }
 }

@@ -15,6 +15,14 @@ extension FloatMatrix {
     for column in elements.indices { destination[column] = elements[column] }
   }
 
+  /// Replaces a row by a row of another matrix, or by a range of its columns.
+  package mutating func setRow(
+    _ row: Int, to other: Int, of matrix: borrowing FloatMatrix, columns: Range<Int>? = nil
+  ) {
+    let elements = matrix[other]
+    setRow(row, to: elements.extracting(columns ?? elements.indices))
+  }
+
   /// A matrix of its own with the same rows.
   public func copy() -> FloatMatrix {
     var copy = FloatMatrix(rowCapacity: rowCount, columnCount: columnCount)
@@ -35,8 +43,17 @@ extension FloatMatrix {
   }
 
   /// Whether no element is NaN or infinite.
+  public var isFinite: Bool { elements.isFinite }
+}
+
+extension Span<Float> {
+  /// Whether no element is NaN or infinite.
   public var isFinite: Bool {
-    let elements = elements
-    return elements.indices.allSatisfy { elements[$0].isFinite }
+    // The exponents of both are all ones, which no magnitude of a number reaches.
+    var largest: Int32 = 0
+    for index in indices {
+      largest = max(largest, Int32(truncatingIfNeeded: self[index].bitPattern & 0x7FFF_FFFF))
+    }
+    return largest < 0x7F80_0000
   }
 }

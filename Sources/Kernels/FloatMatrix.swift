@@ -5,8 +5,8 @@ import Files
 /// It has one owner, so that what a layer writes nobody else reads by accident; memory is taken
 /// once, at the start of a session, and rows come and go by changing `rowCount`.
 public struct FloatMatrix: ~Copyable, Sendable {
-  public let rowCapacity: Int
-  public let columnCount: Int
+  public private(set) var rowCapacity: Int
+  public private(set) var columnCount: Int
 
   /// Rows in use; those beyond keep whatever they held.
   public var rowCount: Int {
@@ -22,6 +22,17 @@ public struct FloatMatrix: ~Copyable, Sendable {
     self.columnCount = columnCount
     rowCount = rowCapacity
     buffer = AlignedBuffer(count: rowCapacity * columnCount, repeating: 0)
+  }
+
+  /// Gives the memory another shape, whose elements are whatever it held.
+  ///
+  /// - Precondition: the memory is large enough.
+  package mutating func reshape(rowCount: Int, columnCount: Int) {
+    precondition(rowCount >= 0 && columnCount > 0, "Extent out of bounds")
+    precondition(rowCount * columnCount <= buffer.count, "Matrix too small")
+    self.columnCount = columnCount
+    rowCapacity = buffer.count / columnCount
+    self.rowCount = rowCount
   }
 
   /// The elements of one row.

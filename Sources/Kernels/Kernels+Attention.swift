@@ -1,50 +1,6 @@
 import CKernels
 
-#if canImport(Glibc)
-  import Glibc
-#else
-  import Darwin
-#endif
-
 extension Kernels {
-  /// Rotates every head of every row by the angles of its position: rotary embedding in the
-  /// half-split form, where element i turns with element i + headDimension / 2.
-  ///
-  /// Angles are float32 products of position and frequency, as transformers computes them, so that
-  /// the rounding of an angle at a far position is the same; sine and cosine are of that angle.
-  ///
-  /// - Parameters:
-  ///   - x: [rows, heads · headDimension]; row i is at position firstPosition + i.
-  ///   - inverseFrequencies: radians a position, [headDimension / 2].
-  ///   - attentionFactor: multiplies sine and cosine; 1 unless the scaling of the model says so.
-  public func rotate(
-    _ x: inout FloatMatrix, headDimension: Int, inverseFrequencies: [Float], firstPosition: Int,
-    attentionFactor: Float
-  ) {
-    let columns = x.columnCount, half = headDimension / 2
-    precondition(headDimension > 0 && headDimension % 2 == 0, "Head dimension is odd")
-    precondition(columns % headDimension == 0, "Columns are no whole number of heads")
-    precondition(inverseFrequencies.count == half, "Frequency count does not fit the head")
-    let rotate = unsafe table.pointee.rotate
-    nonisolated(unsafe) let out = unsafe x.mutablePointer
-    pool.parallelFor(count: x.rowCount, grain: Self.grain(cost: columns + 20 * headDimension)) {
-      rows in
-      unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: headDimension) { scratch in
-        guard let cosines = scratch.baseAddress else { return }
-        let sines = unsafe cosines + half
-        for row in rows {
-          let position = Float(firstPosition + row)
-          for i in 0..<half {
-            let angle = position * inverseFrequencies[i]
-            unsafe cosines[i] = cosf(angle) * attentionFactor
-            unsafe sines[i] = sinf(angle) * attentionFactor
-          }
-          unsafe rotate(out + row * columns, cosines, sines, columns / headDimension, headDimension)
-        }
-      }
-    }
-  }
-
   /// The widest head that `attend` can take.
   public static let maximumHeadDimension = FLARE_MAX_HEAD_DIMENSION
 

@@ -24,8 +24,6 @@ extension Kernels {
       multiplyFloats(weight, input.values, scale: 1, accumulate: false, into: &output)
       return
     }
-    precondition(input.isQuantized, "Input was not prepared")
-    checkShape(weight, input.values, output)
     multiplyGrouped(weight, input, into: &output)
   }
 
@@ -48,13 +46,15 @@ extension Kernels {
       weight.shape == [output.columnCount, input.columnCount], "Weight does not fit its matrices")
   }
 
-  private func multiplyGrouped(
-    _ weight: Tensor, _ input: borrowing LayerInput, into output: inout FloatMatrix
+  /// - Parameter finish: called with the output columns that a thread has just computed.
+  func multiplyGrouped(
+    _ weight: Tensor, _ input: borrowing LayerInput, into output: inout FloatMatrix,
+    finish: @Sendable (Range<Int>) -> Void = { _ in }
   ) {
+    precondition(input.isQuantized, "Input was not prepared")
+    checkShape(weight, input.values, output)
     let stride = output.columnCount, rowCount = input.rowCount
-    let matmul =
-      unsafe weight.elementType == .groupedInt4
-      ? table.pointee.matmul_int4 : table.pointee.matmul_int8
+    let matmul = unsafe matmul(for: weight.elementType)
     nonisolated(unsafe) let activations = unsafe input.activations
     nonisolated(unsafe) let out = unsafe output.mutablePointer
     unsafe weight.withPanels { panels in
@@ -70,12 +70,34 @@ extension Kernels {
             unsafe matmul(panels, activations, out, stride, range.lowerBound, range.upperBound)
           }
         }
+        finish(range.lowerBound * panelRows..<min(range.upperBound * panelRows, stride))
       }
     }
   }
 
+  /// The product of a grouped type.
+  @unsafe private func matmul(for type: ElementType) -> Matmul {
+    switch type {
+    case .groupedInt8: unsafe table.pointee.matmul_int8
+    case .groupedInt4: unsafe table.pointee.matmul_int4
+    case .groupedQ4K: unsafe table.pointee.matmul_q4_k
+    case .groupedQ6K: unsafe table.pointee.matmul_q6_k
+    default: preconditionFailure("Not a grouped type")
+    }
+  }
+
+  private typealias Matmul =
+    @convention(c) (
+      UnsafePointer<flare_panels>, UnsafePointer<flare_activations>, UnsafeMutablePointer<Float>,
+      Int,
+      Int, Int
+    ) -> Void
+
   /// Rows from which turning a block of weights into floats and calling BLAS beats dot products.
-  private static let blockwiseRowCount = 48
+  ///
+  /// Below it a row of any product has the same bits however many other rows there are; grouped
+  /// weights alone give them at every count.
+  package static let blockwiseRowCount = 48
   /// Weight rows of such a block.
   private static let blockRowCount = 64
 

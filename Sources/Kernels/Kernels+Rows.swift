@@ -75,16 +75,24 @@ extension Kernels {
 
   /// y[i] += scale · bias, for every row.
   ///
-  /// - Parameter bias: [columns]; F32, F16 or BF16.
+  /// - Parameter bias: [columns]; float32 is used as it is, F16 and BF16 are converted by each call.
   public func addBias(_ bias: Tensor, scale: Float = 1, to y: inout FloatMatrix) {
     precondition(bias.shape == [y.columnCount], "Bias does not fit its matrix")
-    let row = floats(of: bias), columns = y.columnCount
+    let columns = y.columnCount, row = floatVector(bias)
     let addScaled = unsafe table.pointee.add_scaled
-    nonisolated(unsafe) let source = unsafe row.pointer
     nonisolated(unsafe) let out = unsafe y.mutablePointer
-    pool.parallelFor(count: y.rowCount, grain: Self.grain(cost: columns)) { rows in
-      for row in rows { unsafe addScaled(source, scale, out + row * columns, columns) }
+    unsafe row.withBaseAddress { base in
+      nonisolated(unsafe) let source = unsafe base.assumingMemoryBound(to: Float.self)
+      pool.parallelFor(count: y.rowCount, grain: Self.grain(cost: columns)) { rows in
+        for row in rows { unsafe addScaled(source, scale, out + row * columns, columns) }
+      }
     }
+  }
+
+  /// A vector of floats as float32.
+  package func floatVector(_ vector: Tensor) -> Tensor {
+    guard vector.elementType != .float32 else { return vector }
+    return tensor(floats(of: vector), shape: vector.shape, as: .float32)
   }
 
   /// x *= factor.

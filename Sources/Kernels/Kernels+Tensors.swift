@@ -41,8 +41,13 @@ extension Kernels {
     let grain = Self.grain(cost: columns)
     guard let type = tensor.elementType.floatType else {
       let dequantize =
-        unsafe tensor.elementType == .groupedInt4
-        ? flare_dequantize_row_int4 : flare_dequantize_row_int8
+        switch tensor.elementType {
+        case .groupedInt8: unsafe flare_dequantize_row_int8
+        case .groupedInt4: unsafe flare_dequantize_row_int4
+        case .groupedQ4K: unsafe flare_dequantize_row_q4_k
+        case .groupedQ6K: unsafe flare_dequantize_row_q6_k
+        default: preconditionFailure("Not a computable type")
+        }
       unsafe tensor.withPanels { panels in
         nonisolated(unsafe) let panels = unsafe panels
         pool.parallelFor(count: rowCount, grain: grain) { rows in

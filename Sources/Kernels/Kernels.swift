@@ -15,7 +15,7 @@ package import Tensors
   /// - Parameter instructionSet: nil for what `FLARE_ISA` names or, without it, the fastest.
   /// - Throws: `InstructionSetError` when this CPU cannot run the set or `FLARE_ISA` names none.
   public init(
-    threadCount: Int = ThreadPool.processorCount, instructionSet: InstructionSet? = nil
+    threadCount: Int = ThreadPool.coreCount, instructionSet: InstructionSet? = nil
   ) throws(InstructionSetError) {
     let chosen: InstructionSet
     if let instructionSet { chosen = instructionSet } else { chosen = try .detected }

@@ -30,8 +30,11 @@ public final class ThreadPool: Sendable {
     for worker in workers { worker.join() }
   }
 
-  /// Processors that are online; a process that may use fewer says so with its thread count.
+  /// Processors that are online, whether this process may use them or not.
   public static var processorCount: Int { max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))) }
+
+  /// Physical cores that this process may use, by its affinity mask and its container's limit.
+  public static var coreCount: Int { ProcessorCores.current.count }
 
   /// Calls `body` with ranges that cover 0..<count once, on several threads.
   ///

@@ -3,56 +3,82 @@ import Kernels
 /// Grouped-query self-attention with rotary positions, and what Gemma 2 adds: a soft cap on scores
 /// and a window on how far a layer looks back.
 struct Attention: Sendable {
-  let queryProjection: Linear
-  let keyProjection: Linear
-  let valueProjection: Linear
-  let outputProjection: Linear
+  /// Query, key and value.
+  let inputProjections: LinearGroup
+  let outputProjection: LinearGroup
   let configuration: ModelConfiguration
+  /// Which of a text's caches is this layer's.
+  let layer: Int
 
   /// Reads the four projections under `prefix`, `model.layers.0.self_attn`.
   init(
-    _ prefix: String, _ configuration: ModelConfiguration,
+    _ prefix: String, layer: Int, _ configuration: ModelConfiguration,
     _ weights: inout WeightLoader
   ) throws {
     let hidden = configuration.hiddenSize
     let hasBias = configuration.hasAttentionBias
-    queryProjection = try weights.linear(
-      "\(prefix).q_proj", configuration.queryWidth, hidden, hasBias: hasBias)
-    keyProjection = try weights.linear(
-      "\(prefix).k_proj", configuration.keyValueWidth, hidden, hasBias: hasBias)
-    valueProjection = try weights.linear(
-      "\(prefix).v_proj", configuration.keyValueWidth, hidden, hasBias: hasBias)
-    outputProjection = try weights.linear(
-      "\(prefix).o_proj", hidden, configuration.queryWidth, hasBias: hasBias)
+    inputProjections = LinearGroup([
+      try weights.linear(
+        "\(prefix).q_proj", configuration.queryWidth, hidden, hasBias: hasBias),
+      try weights.linear(
+        "\(prefix).k_proj", configuration.keyValueWidth, hidden, hasBias: hasBias),
+      try weights.linear(
+        "\(prefix).v_proj", configuration.keyValueWidth, hidden, hasBias: hasBias),
+    ])
+    outputProjection = LinearGroup([
+      try weights.linear(
+        "\(prefix).o_proj", hidden, configuration.queryWidth, hasBias: hasBias)
+    ])
     self.configuration = configuration
+    self.layer = layer
   }
 
-  /// Reads `work.normed`, adds the chunk to the cache, writes `work.branch`.
-  func apply(_ work: inout Workspace, _ cache: KeyValueCache, _ context: PassContext) {
+  /// Reads `work.normed`, adds the rows to their texts' caches, writes `work.branch`.
+  func apply(_ work: inout Workspace, _ context: PassContext) {
     let kernels = context.kernels
-    kernels.prepare(
-      &work.normed,
-      for: [queryProjection.weight, keyProjection.weight, valueProjection.weight])
-    queryProjection.apply(work.normed, into: &work.queries, context)
-    keyProjection.apply(work.normed, into: &work.keys, context)
-    valueProjection.apply(work.normed, into: &work.values, context)
+    inputProjections.prepare(&work.normed, &work.lowRank, context)
+    inputProjections.apply(0, work.normed, into: &work.queries, &work.lowRank, context)
+    inputProjections.apply(1, work.normed, into: &work.keys, &work.lowRank, context)
+    inputProjections.apply(2, work.normed, into: &work.values, &work.lowRank, context)
 
-    rotate(&work.queries, context)
-    rotate(&work.keys, context)
-    let rows = 0..<work.queries.rowCount
-    kernels.append(keys: work.keys, values: work.values, rows: rows, to: cache)
-    kernels.attend(
-      queries: work.queries, texts: [Kernels.TextRows(rows: rows, cache: cache)],
-      scale: configuration.attentionScale, softCap: configuration.attentionSoftCap,
-      into: &work.attended.values)
-    kernels.prepare(&work.attended, for: [outputProjection.weight])
-    outputProjection.apply(work.attended, into: &work.branch, context)
+    kernels.rotate(&work.queries, by: work.rotations)
+    kernels.rotate(&work.keys, by: work.rotations)
+    if context.attendsSingly { attendSingly(&work, context) } else { attend(&work, context) }
+    outputProjection.prepare(&work.attended, &work.lowRank, context)
+    outputProjection.apply(0, work.attended, into: &work.branch, &work.lowRank, context)
   }
 
-  private func rotate(_ heads: inout FloatMatrix, _ context: PassContext) {
-    context.kernels.rotate(
-      &heads, headDimension: configuration.headDimension,
-      inverseFrequencies: configuration.rope.inverseFrequencies,
-      firstPosition: context.firstPosition, attentionFactor: 1)
+  /// The linears that FLARE fuses with a source: query and value.
+  var fusedLayers: [Linear] { [inputProjections.linears[0], inputProjections.linears[2]] }
+
+  private func attend(_ work: inout Workspace, _ context: PassContext) {
+    for segment in context.segments {
+      context.kernels.append(
+        keys: work.keys, values: work.values, rows: segment.rows, to: segment.state.caches[layer])
+    }
+    let texts = context.segments.map {
+      Kernels.TextRows(rows: $0.rows, cache: $0.state.caches[layer])
+    }
+    context.kernels.attend(
+      queries: work.queries, texts: texts, scale: configuration.attentionScale,
+      softCap: configuration.attentionSoftCap, into: &work.attended.values)
+  }
+
+  /// Lets every row attend as if it were a pass of its own.
+  private func attendSingly(_ work: inout Workspace, _ context: PassContext) {
+    work.attended.values.rowCount = work.queries.rowCount
+    for segment in context.segments {
+      let cache = segment.state.caches[layer]
+      for row in segment.rows {
+        context.kernels.append(
+          keys: work.keys, values: work.values, rows: row..<row + 1, to: cache)
+        work.query.setRow(0, to: row, of: work.queries)
+        context.kernels.attend(
+          queries: work.query, texts: [Kernels.TextRows(rows: 0..<1, cache: cache)],
+          scale: configuration.attentionScale, softCap: configuration.attentionSoftCap,
+          into: &work.sight)
+        work.attended.values.setRow(row, to: 0, of: work.sight)
+      }
+    }
   }
 }

@@ -8,16 +8,20 @@ struct Embedding: Sendable {
   let weight: Tensor
   let updates: [EmbeddingUpdate]
 
-  /// Writes the rows of `tokens`, `[tokens.count, hiddenSize]`.
-  func apply(_ tokens: [Int], into output: inout FloatMatrix, _ context: PassContext) {
-    let kernels = context.kernels
+  /// Writes the rows of the pass's tokens, `[rows, hiddenSize]`.
+  func apply(
+    into output: inout FloatMatrix, _ work: inout LowRankWorkspace, _ context: PassContext
+  ) {
+    let kernels = context.kernels, tokens = context.tokens
     kernels.gatherRows(tokens, of: weight, into: &output)
     for update in updates {
       guard case .delta(let sign)? = update.update.term(in: context.pass) else { continue }
-      var rows = FloatMatrix(rowCapacity: tokens.count, columnCount: update.update.rank)
-      kernels.gatherRows(tokens, of: update.update.loraB, into: &rows)
-      kernels.multiplyAdding(
-        update.upProjection, rows, scale: sign * update.update.scaling, to: &output)
+      work.down.reshape(rowCount: tokens.count, columnCount: update.update.rank)
+      kernels.gatherRows(tokens, of: update.update.loraB, into: &work.down)
+      // One row of `loraB` times `loraA`, `[r, hiddenSize]`, is a token's delta.
+      let term = LowRankTerm(
+        upProjection: update.update.loraA, scale: sign * update.update.scaling)
+      kernels.add(term, of: work.down, to: &output)
       if let factors = update.lengthFactors { kernels.scaleColumns(of: &output, by: factors) }
     }
   }
@@ -26,14 +30,6 @@ struct Embedding: Sendable {
 /// A low-rank update of the embeddings, ready to run.
 struct EmbeddingUpdate: Sendable {
   let update: LowRankUpdate
-  /// `loraA` turned around, `[hiddenSize, r]`: one row of `loraB` times it is a token's delta.
-  let upProjection: Tensor
   /// DoRA's factor of each column; nil without.
   let lengthFactors: Tensor?
-
-  init(_ update: LowRankUpdate, lengthFactors: Tensor?) {
-    self.update = update
-    upProjection = update.loraA.transposed
-    self.lengthFactors = lengthFactors
-  }
 }

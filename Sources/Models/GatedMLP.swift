@@ -2,9 +2,9 @@ import Kernels
 
 /// The feed-forward block: `down(activation(gate(x)) ⊙ up(x))`.
 struct GatedMLP: Sendable {
-  let gateProjection: Linear
-  let upProjection: Linear
-  let downProjection: Linear
+  /// Gate and up.
+  let inputProjections: LinearGroup
+  let downProjection: LinearGroup
   let activation: Activation
 
   /// Reads the three projections under `prefix`, `model.layers.0.mlp`.
@@ -14,22 +14,24 @@ struct GatedMLP: Sendable {
     let hidden = configuration.hiddenSize
     let intermediate = configuration.intermediateSize
     let hasBias = configuration.hasMLPBias
-    gateProjection = try weights.linear(
-      "\(prefix).gate_proj", intermediate, hidden, hasBias: hasBias)
-    upProjection = try weights.linear("\(prefix).up_proj", intermediate, hidden, hasBias: hasBias)
-    downProjection = try weights.linear(
-      "\(prefix).down_proj", hidden, intermediate, hasBias: hasBias)
+    inputProjections = LinearGroup([
+      try weights.linear("\(prefix).gate_proj", intermediate, hidden, hasBias: hasBias),
+      try weights.linear("\(prefix).up_proj", intermediate, hidden, hasBias: hasBias),
+    ])
+    downProjection = LinearGroup([
+      try weights.linear("\(prefix).down_proj", hidden, intermediate, hasBias: hasBias)
+    ])
     activation = configuration.activation
   }
 
   /// Reads `work.normed`, writes `work.branch`.
   func apply(_ work: inout Workspace, _ context: PassContext) {
     let kernels = context.kernels
-    kernels.prepare(&work.normed, for: [gateProjection.weight, upProjection.weight])
-    gateProjection.apply(work.normed, into: &work.gated.values, context)
-    upProjection.apply(work.normed, into: &work.up, context)
+    inputProjections.prepare(&work.normed, &work.lowRank, context)
+    inputProjections.apply(0, work.normed, into: &work.gated.values, &work.lowRank, context)
+    inputProjections.apply(1, work.normed, into: &work.up, &work.lowRank, context)
     kernels.gate(&work.gated.values, with: work.up, activation: activation)
-    kernels.prepare(&work.gated, for: [downProjection.weight])
-    downProjection.apply(work.gated, into: &work.branch, context)
+    downProjection.prepare(&work.gated, &work.lowRank, context)
+    downProjection.apply(0, work.gated, into: &work.branch, &work.lowRank, context)
   }
 }

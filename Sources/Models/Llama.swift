@@ -12,15 +12,15 @@ struct LlamaLayer: TransformerLayer {
   init(_ index: Int, _ configuration: ModelConfiguration, _ weights: inout WeightLoader) throws {
     let prefix = "model.layers.\(index)"
     inputNorm = try weights.norm("\(prefix).input_layernorm", configuration)
-    attention = try Attention("\(prefix).self_attn", configuration, &weights)
+    attention = try Attention("\(prefix).self_attn", layer: index, configuration, &weights)
     postAttentionNorm = try weights.norm("\(prefix).post_attention_layernorm", configuration)
     mlp = try GatedMLP("\(prefix).mlp", configuration, &weights)
   }
 
-  func apply(_ work: inout Workspace, _ cache: KeyValueCache, _ context: PassContext) {
+  func apply(_ work: inout Workspace, _ context: PassContext) {
     let kernels = context.kernels
     inputNorm.apply(work.hidden, into: &work.normed.values, kernels)
-    attention.apply(&work, cache, context)
+    attention.apply(&work, context)
     kernels.add(work.branch, to: &work.hidden)
 
     postAttentionNorm.apply(work.hidden, into: &work.normed.values, kernels)

@@ -1,19 +1,53 @@
 import Adapters
 import Kernels
-import Tensors
 
-/// What the layers need to know about the chunk of positions that is going through the model.
+/// What the layers need to know about the rows that are going through the model: one text's next
+/// tokens, or those of several.
 struct PassContext {
+  /// The rows of one text.
+  struct Segment {
+    let state: DecodingState
+    let rows: Range<Int>
+    /// The position of its first row.
+    let firstPosition: Int
+
+    var positions: Range<Int> { firstPosition..<firstPosition + rows.count }
+  }
+
   let kernels: Kernels
   let pass: ForwardPass
-  /// The position of the chunk's first row.
-  let firstPosition: Int
-  /// The source; present in the pass over a target that has one.
-  let source: PairedSource?
+  /// Whether the rows of a text attend one at a time, which gives each the bits that it has in a
+  /// pass of its own; together they are faster and sum in another order.
+  let attendsSingly: Bool
+  /// One token a row.
+  private(set) var tokens: [Int] = []
+  private(set) var segments: [Segment] = []
 
-  /// The down-projected source states that pair with `count` positions from the first, `[count, r]`.
-  func sourceRows(of module: String, count: Int) -> FloatMatrix {
-    guard let source else { preconditionFailure("No source states in this pass") }
-    return source.rows(of: module, pairedWith: firstPosition..<firstPosition + count)
+  init(_ kernels: Kernels, _ pass: ForwardPass, attendsSingly: Bool = false) {
+    self.kernels = kernels
+    self.pass = pass
+    self.attendsSingly = attendsSingly
+  }
+
+  /// Adds the next tokens of a text to the pass.
+  mutating func append(_ tokens: some Collection<Int>, to state: DecodingState) {
+    precondition(state.pass == pass, "Texts are in different passes")
+    precondition(state.positionCount + tokens.count <= state.capacity, "Text exceeds capacity")
+    let first = self.tokens.count
+    self.tokens += tokens
+    segments.append(
+      Segment(state: state, rows: first..<self.tokens.count, firstPosition: state.positionCount))
+  }
+
+  /// Writes the down-projected source states that pair with the rows, `[rows, r]`.
+  func writeSourceRows(of module: String, rank: Int, into rows: inout FloatMatrix) {
+    rows.reshape(rowCount: tokens.count, columnCount: rank)
+    for segment in segments {
+      guard let source = segment.state.source else {
+        preconditionFailure("No source states in this pass")
+      }
+      source.writeRows(
+        segment.rows, of: module, pairedWith: segment.firstPosition, into: &rows)
+    }
   }
 }

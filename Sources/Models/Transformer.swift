@@ -12,7 +12,7 @@ struct Transformer: Sendable {
   let layers: [any TransformerLayer]
   let finalNorm: RMSNorm
   /// From hidden states to logits, `[vocabularySize, hiddenSize]`.
-  let outputHead: Linear
+  let outputHead: LinearGroup
 
   /// Takes the weights from `weights`, naming each tensor as the checkpoint does.
   init(_ configuration: ModelConfiguration, _ weights: inout WeightLoader) throws {
@@ -29,61 +29,77 @@ struct Transformer: Sendable {
     }
     self.layers = layers
     finalNorm = try weights.norm("model.norm", configuration)
-    outputHead = try weights.outputHead(tiedTo: embedding.weight, configuration)
+    outputHead = LinearGroup([
+      try weights.outputHead(tiedTo: embedding.weight, configuration)
+    ])
   }
 }
 
 /// One layer of a transformer.
 protocol TransformerLayer: Sendable {
   var attention: Attention { get }
+  var mlp: GatedMLP { get }
 
   /// Takes the weights of layer `index`, naming each tensor as the checkpoint does.
   init(_ index: Int, _ configuration: ModelConfiguration, _ weights: inout WeightLoader) throws
 
-  /// Adds what the layer has to say to `work.hidden`, `[positions, hiddenSize]`.
-  func apply(_ work: inout Workspace, _ cache: KeyValueCache, _ context: PassContext)
-}
-
-extension TransformerLayer {
-  /// The linears that FLARE fuses with a source.
-  var fusedLayers: [Linear] { [attention.queryProjection, attention.valueProjection] }
+  /// Adds what the layer has to say to `work.hidden`, `[rows, hiddenSize]`.
+  func apply(_ work: inout Workspace, _ context: PassContext)
 }
 
 extension Transformer {
-  /// Sends `tokens`, no more than a chunk, through all layers; leaves the residual stream in
-  /// `state.workspace.hidden`.
+  /// The most numbers of bottlenecks that a row has anywhere.
+  var lowRankWidth: Int {
+    let groups = layers.flatMap {
+      [
+        $0.attention.inputProjections, $0.attention.outputProjection, $0.mlp.inputProjections,
+        $0.mlp.downProjection,
+      ]
+    }
+    let widths = (groups + [outputHead]).map(\.lowRankWidth)
+    return (widths + embedding.updates.map(\.update.rank)).max() ?? 0
+  }
+
+  /// Sends the rows of a pass through all layers; leaves the residual stream in `work.hidden`.
   ///
   /// - Parameter states: get what enters each layer, in a pass over a source.
   func advance(
-    _ state: inout DecodingState, over tokens: ArraySlice<Int>, _ kernels: Kernels,
-    recordingInto states: SourceStates? = nil
+    _ context: PassContext, _ work: inout Workspace, recordingInto states: SourceStates? = nil
   ) {
-    let context = state.context(kernels)
-    embedding.apply(Array(tokens), into: &state.workspace.hidden, context)
+    let kernels = context.kernels
+    embedding.apply(into: &work.hidden, &work.lowRank, context)
     if configuration.embeddingScale != 1 {
-      kernels.scale(&state.workspace.hidden, by: configuration.embeddingScale)
+      kernels.scale(&work.hidden, by: configuration.embeddingScale)
     }
-    for (layer, cache) in zip(layers, state.caches) {
-      states?.record(state.workspace.hidden, for: layer.fusedLayers, kernels)
-      layer.apply(&state.workspace, cache, context)
+    work.rotations.rowCount = context.tokens.count
+    for segment in context.segments {
+      kernels.writeRotations(
+        segment.rows, firstPosition: segment.firstPosition,
+        inverseFrequencies: configuration.rope.inverseFrequencies, attentionFactor: 1,
+        into: &work.rotations)
     }
-    states?.advance(by: tokens.count)
-    state.advance(by: tokens.count)
+    for layer in layers {
+      states?.record(work.hidden, for: layer.attention.fusedLayers, kernels)
+      layer.apply(&work, context)
+    }
+    states?.advance(by: context.tokens.count)
+    for segment in context.segments { segment.state.advance(by: segment.rows.count) }
   }
 
-  /// The logits of the residual stream in `state.workspace.hidden`, `[positions, vocabularySize]`.
+  /// Writes the logits of the residual stream in `work.hidden` to `work.logits`,
+  /// `[rows, vocabularySize]`.
   ///
-  /// - Parameter onlyLast: the last position alone, which is all that generation needs.
-  func logits(
-    _ state: inout DecodingState, onlyLast: Bool, _ kernels: Kernels
-  ) -> FloatMatrix {
-    if onlyLast { state.workspace.hidden.keepLastRow() }
-    finalNorm.apply(state.workspace.hidden, into: &state.workspace.normed.values, kernels)
-    kernels.prepare(&state.workspace.normed, for: [outputHead.weight])
-    var logits = FloatMatrix(
-      rowCapacity: state.workspace.hidden.rowCount, columnCount: configuration.vocabularySize)
-    outputHead.apply(state.workspace.normed, into: &logits, state.context(kernels))
-    if let cap = configuration.finalSoftCap { kernels.softCap(&logits, at: cap) }
-    return logits
+  /// - Parameter onlyLast: the last row alone, which is all that a prompt needs.
+  func writeLogits(_ work: inout Workspace, onlyLast: Bool, _ context: PassContext) {
+    let kernels = context.kernels
+    if onlyLast { work.hidden.keepLastRow() }
+    finalNorm.apply(work.hidden, into: &work.normed.values, kernels)
+    outputHead.prepare(&work.normed, &work.lowRank, context)
+    if work.logits.rowCapacity < work.hidden.rowCount {
+      work.logits = FloatMatrix(
+        rowCapacity: work.hidden.rowCount, columnCount: configuration.vocabularySize)
+    }
+    outputHead.apply(0, work.normed, into: &work.logits, &work.lowRank, context)
+    if let cap = configuration.finalSoftCap { kernels.softCap(&work.logits, at: cap) }
   }
 }

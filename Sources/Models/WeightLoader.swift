@@ -44,7 +44,7 @@ struct WeightLoader {
       throw ModelError(
         .tensors,
         "\(subject): '\(name)' has type \(info.elementType), "
-          + "expected F32, F16, BF16, int8 or int4")
+          + "expected F32, F16, BF16, int8, int4, q4_K or q6_K")
     }
     used.insert(name)
     let tensor = try source.tensor(named: name)
@@ -62,10 +62,9 @@ struct WeightLoader {
     usedUpdates.insert(module)
     let weight = try tensor("\(module).weight", [outputs, inputs])
     let updates = updates[module] ?? []
+    let bias = hasBias ? kernels.floatVector(try tensor("\(module).bias", [outputs])) : nil
     return Linear(
-      name: module, weight: weight,
-      bias: hasBias ? try tensor("\(module).bias", [outputs]) : nil,
-      updates: updates, lengthFactors: lengthFactors(of: updates, on: weight))
+      name: module, weight: weight, bias: bias, updates: prepared(updates, on: weight))
   }
 
   /// The table of embeddings `module` with the adapters' updates.
@@ -79,8 +78,14 @@ struct WeightLoader {
     return Embedding(
       weight: weight,
       updates: zip(updates, lengthFactors(of: updates, on: weight)).map {
-        EmbeddingUpdate($0, lengthFactors: $1)
+        EmbeddingUpdate(update: $0, lengthFactors: $1)
       })
+  }
+
+  private func prepared(_ updates: [LowRankUpdate], on weight: Tensor) -> [LinearUpdate] {
+    zip(updates, lengthFactors(of: updates, on: weight)).map {
+      LinearUpdate($0, lengthFactors: $1)
+    }
   }
 
   /// DoRA's factors for each update: the length it wants over the length that the weight has with
@@ -127,8 +132,7 @@ struct WeightLoader {
     usedUpdates.insert(module)
     let updates = updates[module] ?? []
     return Linear(
-      name: module, weight: embeddings, bias: nil, updates: updates,
-      lengthFactors: lengthFactors(of: updates, on: embeddings))
+      name: module, weight: embeddings, bias: nil, updates: prepared(updates, on: embeddings))
   }
 
   /// - Throws: `ModelError` naming a tensor of the source, or a module of an adapter, that the

@@ -16,9 +16,10 @@ public struct QuantizationScheme: Sendable, Hashable {
   /// 4 bits for linear layers, 8 for embeddings and head.
   public static let int4 = QuantizationScheme(linear: .groupedInt4, embedding: .groupedInt8)
 
-  /// - Precondition: both types are grouped.
+  /// - Precondition: both types are `groupedInt8` or `groupedInt4`.
   public init(linear: ElementType, embedding: ElementType) {
-    precondition(linear.isGrouped && embedding.isGrouped, "Not a grouped type")
+    precondition(
+      linear.isQuantizationTarget && embedding.isQuantizationTarget, "Not a type to quantize to")
     linearType = linear
     embeddingType = embedding
   }
@@ -47,11 +48,8 @@ public struct QuantizationScheme: Sendable, Hashable {
     guard info.shape.rank == 2 else { return .keep(.notMatrix) }
     let module = components[components.count - 2]
     guard !module.hasSuffix("norm") else { return .keep(.norm) }
-    switch info.elementType {
-    case .groupedInt8, .groupedInt4: return .keep(.alreadyQuantized)
-    case .float32, .float16, .bfloat16: break
-    default: return .keep(.notFloat)
-    }
+    guard !info.elementType.isGrouped else { return .keep(.alreadyQuantized) }
+    guard info.elementType.isComputable else { return .keep(.notFloat) }
     let isEmbedding = module == "embed_tokens" || module == "lm_head"
     let type = isEmbedding ? embeddingType : linearType
     guard GroupedLayout(type, shape: info.shape) != nil else { return .keep(.columnCount) }

@@ -19,7 +19,7 @@ public import Tensors
 public func quantize(
   _ tensor: Tensor, as type: ElementType, with kernels: Kernels
 ) throws(QuantizationError) -> Tensor {
-  guard let source = tensor.elementType.floatType,
+  guard let source = tensor.elementType.floatType, type.isQuantizationTarget,
     let layout = GroupedLayout(type, shape: tensor.shape), layout.rowCount > 0
   else {
     throw QuantizationError(
@@ -53,6 +53,11 @@ public func quantize(
   }
   guard isGood.load(ordering: .relaxed) else { throw fault(in: tensor, as: type, with: kernels) }
   return quantized
+}
+
+extension ElementType {
+  /// Whether `quantize` makes tensors of this type; other grouped types come from files alone.
+  var isQuantizationTarget: Bool { self == .groupedInt8 || self == .groupedInt4 }
 }
 
 /// Finds the first element that quantization cannot represent.

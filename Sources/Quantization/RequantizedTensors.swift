@@ -74,10 +74,11 @@ public struct RequantizedTensors: TensorSource {
     preconditionFailure("The last type is a float")
   }
 
-  /// The types that are tried, from a tensor's own to one that loses next to nothing.
+  /// The types that are tried, from a tensor's own, or the next finer one that Flare quantizes to,
+  /// to one that loses next to nothing.
   private static func types(from type: ElementType) -> [ElementType] {
-    let all: [ElementType] = [.groupedInt4, .groupedInt8, .float16]
-    return Array(all.drop { $0 != type })
+    let all: [ElementType] = [.groupedInt4, .groupedQ4K, .groupedQ6K, .groupedInt8, .float16]
+    return all.drop { $0 != type }.filter { !$0.isGrouped || $0.isQuantizationTarget }
   }
 
   private static func converted(

@@ -29,6 +29,12 @@ public enum ElementType: String, Sendable, Hashable, CaseIterable {
   case groupedInt8 = "int8"
   /// 4-bit quants, otherwise as `groupedInt8`.
   case groupedInt4 = "int4"
+  /// 4-bit quants whose groups have a 6-bit scale and a 6-bit minimum, multiplied by two float16
+  /// scales of 256 columns: the values of GGUF's Q4_K.
+  case groupedQ4K = "q4_K"
+  /// 6-bit quants with an 8-bit scale for 16 columns, multiplied by one float16 scale of 256: the
+  /// values of GGUF's Q6_K.
+  case groupedQ6K = "q6_K"
 
   /// Bits of one element, or nil for grouped types, whose size depends on the whole shape.
   public var bitsPerElement: Int? {
@@ -41,7 +47,7 @@ public enum ElementType: String, Sendable, Hashable, CaseIterable {
     case .uint16, .int16, .float16, .bfloat16: 16
     case .uint32, .int32, .float32: 32
     case .uint64, .int64, .float64, .complex64: 64
-    case .groupedInt8, .groupedInt4: nil
+    case .groupedInt8, .groupedInt4, .groupedQ4K, .groupedQ6K: nil
     }
   }
 
@@ -50,8 +56,8 @@ public enum ElementType: String, Sendable, Hashable, CaseIterable {
   /// Whether models compute with tensors of this type.
   public var isComputable: Bool {
     switch self {
-    case .float32, .float16, .bfloat16, .groupedInt8, .groupedInt4: true
-    default: false
+    case .float32, .float16, .bfloat16: true
+    default: isGrouped
     }
   }
 
@@ -64,7 +70,7 @@ public enum ElementType: String, Sendable, Hashable, CaseIterable {
   /// The bytes that a tensor of this type and `shape` occupies.
   ///
   /// - Returns: nil when the size overflows, is no whole number of bytes, or the type cannot have
-  ///   the shape (grouped types are matrices whose rows are whole groups).
+  ///   the shape (grouped types are matrices whose rows are whole groups, or blocks).
   public func byteCount(of shape: Shape) -> Int? {
     guard let bits = bitsPerElement else {
       return GroupedLayout(self, shape: shape)?.byteCount

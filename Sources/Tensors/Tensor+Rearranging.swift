@@ -40,6 +40,25 @@ extension Tensor {
     }
   }
 
+  /// The rows of float32 matrices below one another.
+  ///
+  /// - Precondition: there is one at least, and all are float32 with the same number of columns.
+  package init(stacking matrices: [Tensor]) {
+    let columnCount = matrices[0].shape[1]
+    let rowCount = matrices.reduce(0) { $0 + $1.shape[0] }
+    self.init(shape: [rowCount, columnCount], elementType: .float32) { bytes in
+      var offset = 0
+      for matrix in matrices {
+        precondition(matrix.shape[1] == columnCount, "Column counts differ")
+        let elements = matrix.floatElements
+        for index in elements.indices {
+          bytes.storeBytes(of: elements[index], toByteOffset: offset, as: Float.self)
+          offset += MemoryLayout<Float>.size
+        }
+      }
+    }
+  }
+
   /// The same elements under another shape.
   ///
   /// - Precondition: it has as many elements, and the type is not grouped.

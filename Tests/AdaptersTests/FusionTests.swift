@@ -9,13 +9,17 @@ struct FusionTests {
   static let source: [Float] = [1, -2, 3, 0]
   static let target: [Float] = [2, 1, -1, 4]
 
-  func fuse(_ function: FusionFunction, _ crossAttention: CrossAttention? = nil) -> [Float] {
+  /// - Parameter texts: the rows of each text; both rows are one by default.
+  func fuse(
+    _ function: FusionFunction, _ crossAttention: CrossAttention? = nil,
+    texts: [Range<Int>] = [0..<2]
+  ) -> [Float] {
     let update = LowRankUpdate(
       module: "m", loraA: Tensor([1, 0, 0, 1], shape: [2, 2]),
       loraB: Tensor([1, 0, 0, 1], shape: [2, 2]), crossAttention: crossAttention, scaling: 1,
       fusion: function)
     var target = matrix(Self.target)
-    update.fuse(matrix(Self.source), into: &target)
+    update.fuse(matrix(Self.source), into: &target, texts: texts)
     return target.elements.indices.map { target.elements[$0] }
   }
 
@@ -50,6 +54,16 @@ struct FusionTests {
     expectClose([result[0]], [share * 2 - (1 - share)], within: 1e-5)
     // Head 1 of position 1: its query is 0, so both values weigh the same.
     expectClose([result[3]], [2.5], within: 1e-6)
+  }
+
+  @Test(arguments: FusionFunction.allCases)
+  func `texts side by side see themselves alone`(function: FusionFunction) {
+    let turned = CrossAttention.Projection(
+      weight: Tensor([1, 2, -1, 1], shape: [2, 2]), bias: Tensor([0, 1], shape: [2]))
+    let attention = CrossAttention(headCount: 1, query: turned, key: turned, value: turned)
+    let apart = fuse(function, attention, texts: [0..<1, 1..<2])
+    #expect(!apart.contains { !$0.isFinite })
+    #expect((apart == fuse(function, attention)) == !function.mixesPositions)
   }
 
   @Test func `only the functions that see all positions say so`() {

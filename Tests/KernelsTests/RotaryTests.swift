@@ -29,9 +29,7 @@ import Testing
     }
     for kernels in try allKernels() {
       var rotated = matrix(x, rows: rows, columns: heads * dimension)
-      kernels.rotate(
-        &rotated, headDimension: dimension, inverseFrequencies: inverse, firstPosition: position,
-        attentionFactor: 1.25)
+      kernels.rotate(&rotated, from: position, inverse, attentionFactor: 1.25)
       #expect(largestDifference(array(rotated), expected) < 1e-6)
     }
   }
@@ -41,13 +39,9 @@ import Testing
     let x = generator.floats(16)
     for kernels in try allKernels() {
       var rotated = matrix(x, rows: 1, columns: 16)
-      kernels.rotate(
-        &rotated, headDimension: 8, inverseFrequencies: frequencies(8), firstPosition: 0,
-        attentionFactor: 1)
+      kernels.rotate(&rotated, from: 0, frequencies(8))
       #expect(array(rotated) == x)
-      kernels.rotate(
-        &rotated, headDimension: 8, inverseFrequencies: frequencies(8), firstPosition: 1,
-        attentionFactor: 1)
+      kernels.rotate(&rotated, from: 1, frequencies(8))
       #expect(array(rotated) != x)
     }
   }
@@ -55,11 +49,24 @@ import Testing
   @Test func `a quarter turn moves the lower half of a head to the upper`() throws {
     for kernels in try allKernels() {
       var x = matrix([1, 2, 3, 4], rows: 1, columns: 4)
-      kernels.rotate(
-        &x, headDimension: 4, inverseFrequencies: [.pi / 2, 0], firstPosition: 1, attentionFactor: 1
-      )
+      kernels.rotate(&x, from: 1, [.pi / 2, 0])
       // Element 0 pairs with element 2; element 1 and 3 do not turn.
       #expect(largestDifference(array(x), [-3, 2, 1, 4]) < 1e-6)
     }
+  }
+}
+
+extension Kernels {
+  /// Rotates rows at consecutive positions.
+  fileprivate func rotate(
+    _ x: inout FloatMatrix, from firstPosition: Int, _ inverseFrequencies: [Float],
+    attentionFactor: Float = 1
+  ) {
+    var rotations = FloatMatrix(
+      rowCapacity: x.rowCount, columnCount: 2 * inverseFrequencies.count)
+    writeRotations(
+      0..<x.rowCount, firstPosition: firstPosition, inverseFrequencies: inverseFrequencies,
+      attentionFactor: attentionFactor, into: &rotations)
+    rotate(&x, by: rotations)
   }
 }

@@ -59,33 +59,51 @@ func tensor(_ elements: [Float], _ shape: Shape, as type: ElementType = .float32
   }
 }
 
+extension ElementType {
+  static let groupedTypes = allCases.filter(\.isGrouped)
+
+  /// The fewest columns that a grouped matrix of this type has.
+  var columnMultiple: Int {
+    guard let multiple = GroupedLayout.columnMultiple(of: self) else {
+      preconditionFailure("Not a grouped type")
+    }
+    return multiple
+  }
+}
+
 /// A grouped tensor of random bytes, so that every quant and both signs of scales occur.
 ///
-/// Scales are finite unless `editScale` replaces the scale of (row, group).
+/// `editByte` replaces quants and the integer scales of groups. float16 scales come 16 in a row, one
+/// for each row of a panel: `editScale` replaces them by row and the index of their 16 in the panel.
+/// Scales are finite unless it does otherwise.
 func groupedTensor(
   _ type: ElementType, rows: Int, columns: Int, seed: UInt64,
-  editQuant: (UInt8) -> UInt8 = { $0 },
-  editScale: (_ row: Int, _ group: Int, Float16) -> Float16 = { _, _, scale in scale }
+  editByte: (UInt8) -> UInt8 = { $0 },
+  editScale: (_ row: Int, _ index: Int, Float16) -> Float16 = { _, _, scale in scale }
 ) -> Tensor {
   var generator = SeededGenerator(seed: seed)
   guard let layout = GroupedLayout(type, shape: [rows, columns]) else {
     preconditionFailure("Not a grouped shape")
   }
+  let hasBlocks = layout.blockScaleByteCount > 0
+  let floatsOffset = hasBlocks ? layout.blockScalesOffset : layout.scalesOffset
+  let floatRowCount =
+    hasBlocks
+    ? columns / GroupedLayout.blockSize * layout.blockScaleByteCount / 32 : layout.groupCount
   return Tensor(shape: [rows, columns], elementType: type) { bytes in
     for panel in 0..<layout.panelCount {
       let start = panel * layout.panelByteCount
-      for i in 0..<layout.scalesOffset {
+      for i in 0..<floatsOffset {
         bytes.storeBytes(
-          of: editQuant(UInt8.random(in: 0...255, using: &generator)), toByteOffset: start + i,
+          of: editByte(UInt8.random(in: 0...255, using: &generator)), toByteOffset: start + i,
           as: UInt8.self)
       }
-      for group in 0..<layout.groupCount {
+      for index in 0..<floatRowCount {
         for r in 0..<GroupedLayout.panelRowCount {
           let scale = Float16(Float.random(in: -0.01...0.01, using: &generator))
-          let edited = editScale(panel * GroupedLayout.panelRowCount + r, group, scale)
+          let edited = editScale(panel * GroupedLayout.panelRowCount + r, index, scale)
           bytes.storeBytes(
-            of: edited.bitPattern,
-            toByteOffset: start + layout.scalesOffset + group * layout.groupScaleByteCount + 2 * r,
+            of: edited.bitPattern, toByteOffset: start + floatsOffset + 32 * index + 2 * r,
             as: UInt16.self)
         }
       }

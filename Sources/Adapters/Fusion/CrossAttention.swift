@@ -47,15 +47,16 @@ public struct CrossAttention: Sendable {
     }
   }
 
-  /// Replaces `target` by what the source reads in it, both `[positions, r]`.
-  func apply(_ source: borrowing FloatMatrix, into target: inout FloatMatrix) {
-    let queries = query.apply(source)
-    let keys = key.apply(target)
-    let values = value.apply(target)
+  /// Replaces the rows of a text in `target` by what its source reads in them, both
+  /// `[positions, r]`.
+  func apply(_ source: borrowing FloatMatrix, into target: inout FloatMatrix, _ rows: Range<Int>) {
+    let queries = query.apply(source, rows)
+    let keys = key.apply(target, rows)
+    let values = value.apply(target, rows)
     let headDimension = target.columnCount / headCount
     let scale = 1 / Float(headDimension).squareRoot()
-    var scores = [Float](repeating: 0, count: target.rowCount)
-    for position in 0..<target.rowCount {
+    var scores = [Float](repeating: 0, count: rows.count)
+    for position in scores.indices {
       for head in 0..<headCount {
         let columns = head * headDimension..<(head + 1) * headDimension
         for other in scores.indices {
@@ -64,7 +65,7 @@ public struct CrossAttention: Sendable {
           scores[other] = score * scale
         }
         Self.softmax(&scores)
-        var row = target.mutableRow(position)
+        var row = target.mutableRow(rows.lowerBound + position)
         for column in columns {
           var sum: Float = 0
           for other in scores.indices { sum += scores[other] * values[other][column] }
@@ -86,14 +87,14 @@ public struct CrossAttention: Sendable {
 }
 
 extension CrossAttention.Projection {
-  /// `weight · x + bias` of every row.
-  fileprivate func apply(_ x: borrowing FloatMatrix) -> FloatMatrix {
+  /// `weight · x + bias` of some rows.
+  fileprivate func apply(_ x: borrowing FloatMatrix, _ rows: Range<Int>) -> FloatMatrix {
     let rank = x.columnCount
     let weight = weight.floatElements
     let bias = bias.floatElements
-    var result = FloatMatrix(rowCapacity: x.rowCount, columnCount: rank)
-    for position in 0..<x.rowCount {
-      let input = x[position]
+    var result = FloatMatrix(rowCapacity: rows.count, columnCount: rank)
+    for (position, row) in rows.enumerated() {
+      let input = x[row]
       var output = result.mutableRow(position)
       for i in 0..<rank {
         var sum = bias[i]

@@ -3,11 +3,14 @@ public import Kernels
 extension LowRankUpdate {
   /// Replaces each row of `target` by its fusion with `source`, both `[positions, r]`.
   ///
-  /// The functions that mix positions take all rows together: the whole prompt, or the one new
-  /// position in decoding.
+  /// The functions that mix positions take the rows of a text together: its whole prompt, or the
+  /// one new position in decoding.
   ///
+  /// - Parameter texts: the rows of each text, which cover the matrices once.
   /// - Precondition: the update fuses, and both have the same shape.
-  public func fuse(_ source: borrowing FloatMatrix, into target: inout FloatMatrix) {
+  public func fuse(
+    _ source: borrowing FloatMatrix, into target: inout FloatMatrix, texts: [Range<Int>]
+  ) {
     precondition(
       source.rowCount == target.rowCount && source.columnCount == target.columnCount,
       "Shapes differ")
@@ -16,11 +19,13 @@ extension LowRankUpdate {
     case .add: combine(source, into: &target) { $0 + $1 }
     case .mul: combine(source, into: &target) { $0 * $1 }
     case .addRelu: combine(source, into: &target) { max($0, 0) + max($1, 0) }
-    case .matmul: multiply(source, into: &target) { $0 }
-    case .matmulRelu: multiply(source, into: &target) { max($0, 0) }
+    case .matmul:
+      for rows in texts { multiply(source, into: &target, rows) { $0 } }
+    case .matmulRelu:
+      for rows in texts { multiply(source, into: &target, rows) { max($0, 0) } }
     case .crossAttention:
       guard let crossAttention else { preconditionFailure("No cross-attention weights") }
-      crossAttention.apply(source, into: &target)
+      for rows in texts { crossAttention.apply(source, into: &target, rows) }
     }
   }
 
@@ -37,12 +42,12 @@ extension LowRankUpdate {
   /// `t = (s · tᵀ) · t`, computed as `s · (tᵀ · t)`: r × r numbers between instead of one for each
   /// pair of positions.
   private func multiply(
-    _ source: borrowing FloatMatrix, into target: inout FloatMatrix,
+    _ source: borrowing FloatMatrix, into target: inout FloatMatrix, _ rows: Range<Int>,
     _ activation: (Float) -> Float
   ) {
     let rank = target.columnCount
     var gram = FloatMatrix(rowCapacity: rank, columnCount: rank)  // tᵀ · t
-    for position in 0..<target.rowCount {
+    for position in rows {
       let row = target[position]
       for i in 0..<rank {
         let value = activation(row[i])
@@ -50,7 +55,7 @@ extension LowRankUpdate {
         for j in 0..<rank { sums[j] += value * activation(row[j]) }
       }
     }
-    for position in 0..<target.rowCount {
+    for position in rows {
       let states = source[position]
       var row = target.mutableRow(position)
       for j in 0..<rank { row[j] = 0 }

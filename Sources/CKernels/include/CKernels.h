@@ -20,6 +20,8 @@ enum {
   FLARE_PANEL_ROWS = 16,
   /// Columns that share a scale, in weights and in activations.
   FLARE_GROUP_SIZE = 32,
+  /// Columns whose groups share scales of their scales, in q4_K and q6_K.
+  FLARE_BLOCK_SIZE = 256,
   /// Positions that one unpacking of a weight serves: the rows of a tile of activations.
   FLARE_TILE_ROWS = 8,
   /// The widest attention head: bounds the scratch that `attend` takes from the stack (230 KB).
@@ -40,7 +42,7 @@ typedef struct flare_panels {
   /// Bytes from one panel to the next.
   size_t panel_size;
   size_t row_count;
-  /// Groups of 32 columns.
+  /// Groups of 32 columns; a multiple of 8 in q4_K and q6_K.
   size_t group_count;
 } flare_panels;
 
@@ -102,6 +104,16 @@ typedef struct flare_kernels {
                       size_t out_stride, size_t first, size_t end);
   void (*matmul_int4)(const flare_panels *w, const flare_activations *x, float *out,
                       size_t out_stride, size_t first, size_t end);
+  /// The same of weights whose groups have integer scales in blocks of 256 columns.
+  ///
+  /// q4_K, where S = Σ quant · activation quant: first sum = fma(S, (d · scale) · activation scale,
+  /// sum), then sum = fma(dmin · minimum, activation scale · −Σ activation quants, sum).
+  /// q6_K, where S = Σ scale · (quant − 32) · activation quant: sum = fma(S, d · activation scale,
+  /// sum).
+  void (*matmul_q4_k)(const flare_panels *w, const flare_activations *x, float *out,
+                      size_t out_stride, size_t first, size_t end);
+  void (*matmul_q6_k)(const flare_panels *w, const flare_activations *x, float *out,
+                      size_t out_stride, size_t first, size_t end);
   /// Packs `row_count` ≤ 16 float rows of 32 · group_count elements as one panel.
   ///
   /// Bit-equal in every form. `panel` is panel_size bytes, zero on entry.
@@ -157,9 +169,25 @@ typedef struct flare_kernels {
 /// The form of that name, or NULL when there is none or this CPU cannot run it.
 const flare_kernels *_Nullable flare_kernels_for(const char *name);
 
-/// Row `row` of grouped weights as floats: scale · (quant − bias). out [32 · group_count]
+/// Row `row` of grouped weights as floats, with the operations of formats/quantization.md in their
+/// order. out [32 · group_count]
 void flare_dequantize_row_int8(const flare_panels *w, size_t row, float *out);
 void flare_dequantize_row_int4(const flare_panels *w, size_t row, float *out);
+void flare_dequantize_row_q4_k(const flare_panels *w, size_t row, float *out);
+void flare_dequantize_row_q6_k(const flare_panels *w, size_t row, float *out);
+
+/// Packs `row_count` ≤ 16 rows of GGUF's blocks, one row after the other, as one panel that holds
+/// the same bits: Q8_0 as int8, Q4_0 as int4.
+///
+/// `panel` is panel_size bytes, zero on entry.
+void flare_repack_panel_q8_0(const uint8_t *rows, size_t row_count, size_t group_count,
+                             uint8_t *panel);
+void flare_repack_panel_q4_0(const uint8_t *rows, size_t row_count, size_t group_count,
+                             uint8_t *panel);
+void flare_repack_panel_q4_k(const uint8_t *rows, size_t row_count, size_t group_count,
+                             uint8_t *panel);
+void flare_repack_panel_q6_k(const uint8_t *rows, size_t row_count, size_t group_count,
+                             uint8_t *panel);
 
 /// Tells the core that this thread is waiting in a loop.
 static inline void flare_pause(void) {

@@ -18,14 +18,15 @@
 #include "quantize.h"
 #include "limits.h"
 
-/// The table of the form; the including file defines its two matmul functions and
-/// multiply_registers.
+/// The table of the form; the including file defines its matmul functions and multiply_registers.
 #define FLARE_KERNEL_TABLE                             \
   {                                                    \
       .name = FORM_NAME(FLARE_FORM),                   \
       .quantize_activations = OP(quantize_activations), \
       .matmul_int8 = OP(matmul_int8),                  \
       .matmul_int4 = OP(matmul_int4),                  \
+      .matmul_q4_k = OP(matmul_q4_k),                  \
+      .matmul_q6_k = OP(matmul_q6_k),                  \
       .quantize_panel_int8 = OP(quantize_panel_int8),  \
       .quantize_panel_int4 = OP(quantize_panel_int4),  \
       .load_floats = OP(load_floats),                  \

@@ -78,7 +78,8 @@ extension ModelFiles {
 /// Options of every command that computes.
 struct ComputeOptions: ParsableArguments {
   @Option(
-    name: [.customShort("t"), .long], help: "Threads to compute with (default: one a core).")
+    name: [.customShort("t"), .long],
+    help: "Threads to compute with (default: one for each physical core that may be used).")
   var threads: Int?
 
   func validate() throws {

@@ -25,25 +25,32 @@ final class ProgressBar {
   }
 
   /// Moves the bar on.
-  func advance(by count: Int) {
+  ///
+  /// - Parameter note: what else there is to say.
+  func advance(by count: Int, note: @autoclosure () -> String = "") {
     done += count
     let now = ContinuousClock.now
     guard standardError.isTerminal, now - start > Self.delay,
       lastDrawn.map({ now - $0 > Self.interval }) ?? true
     else { return }
     lastDrawn = now
-    draw(elapsed: (now - start).seconds)
+    draw(elapsed: (now - start).seconds, note())
   }
 
   /// Does the work, and wipes the bar away at its end, also when it fails.
   func during<Result>(_ work: () throws -> Result) rethrows -> Result {
-    defer {
-      if lastDrawn != nil { standardError.write("\r\u{1B}[K") }
-    }
+    defer { clear() }
     return try work()
   }
 
-  private func draw(elapsed: Double) {
+  /// Wipes the bar away, so that something else can be written; it comes back when it moves on.
+  func clear() {
+    guard lastDrawn != nil else { return }
+    standardError.write("\r\u{1B}[K")
+    lastDrawn = nil
+  }
+
+  private func draw(elapsed: Double, _ note: String) {
     let share = min(Double(done) / Double(total), 1)
     let rate = Double(done) / elapsed
     let left = rate > 0 ? Double(total - done) / rate : 0
@@ -52,7 +59,8 @@ final class ProgressBar {
       case .bytes: "\(byteText(done)) of \(byteText(total)), \(byteText(Int(rate)))/s"
       case .items: "\(done) of \(total)"
       }
-    let text = "\(title) \(Int(share * 100)) %  \(amount), \(durationText(left)) left"
+    let details = [amount, note, "\(durationText(left)) left"].filter { !$0.isEmpty }
+    let text = "\(title) \(Int(share * 100)) %  \(details.joined(separator: ", "))"
     let barWidth = min(30, standardError.width - text.count - 4)
     var bar = ""
     if barWidth >= 8 {

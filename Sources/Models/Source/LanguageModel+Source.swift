@@ -63,7 +63,9 @@ extension LanguageModel {
     kernels.multiplyAdding(projection.weight, input, scale: 1, to: &hidden)
     kernels.addBias(projection.bias, to: &hidden)
     let states = SourceStates()
-    for layer in transformer.layers { states.record(hidden, for: layer.fusedLayers, kernels) }
+    for layer in transformer.layers {
+      states.record(hidden, for: layer.attention.fusedLayers, kernels)
+    }
     states.advance(by: input.rowCount)
     return states
   }

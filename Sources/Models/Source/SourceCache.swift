@@ -86,8 +86,8 @@ extension LanguageModel {
 
   /// Checks that `cache` was made with this model and has what its adapter asks for.
   func check(_ cache: SourceCache) throws(ModelError) {
-    for layer in transformer.layers.flatMap(\.fusedLayers) {
-      guard let update = layer.updates.first(where: { $0.fusion != nil }) else { continue }
+    for layer in transformer.layers.flatMap(\.attention.fusedLayers) {
+      guard let update = layer.fusedUpdate else { continue }
       guard cache.projections[layer.name]?.shape == [cache.positionCount, update.rank] else {
         throw ModelError(
           .sourceCache, "the source cache has no states of rank \(update.rank) for '\(layer.name)'")

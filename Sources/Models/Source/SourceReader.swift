@@ -7,13 +7,19 @@ struct SourceReader: ~Copyable {
   let states: SourceStates
   private let model: LanguageModel
   /// nil when the source ends with its last token.
-  private var state: DecodingState?
+  private var writer: Writer?
+
+  /// What it takes to go on writing the source.
+  private struct Writer: ~Copyable {
+    let state: DecodingState
+    var work: Workspace
+  }
 
   /// A source that has been read before.
   init(_ states: SourceStates, of model: LanguageModel) {
     self.states = states
     self.model = model
-    state = nil
+    writer = nil
   }
 
   /// Reads `tokens` with the base of the FLARE adapter.
@@ -22,30 +28,39 @@ struct SourceReader: ~Copyable {
   init(_ tokens: [Int], with model: LanguageModel, extraCount: Int) {
     self.model = model
     states = SourceStates()
-    let configuration = model.sourceTransformer.configuration
-    var state = DecodingState(
-      configuration,
-      capacity: max(
-        tokens.count, min(tokens.count + extraCount, configuration.maximumPositionCount)),
-      pass: .source)
-    for chunk in tokens.chunks(of: DecodingState.chunkSize) {
-      model.sourceTransformer.advance(&state, over: chunk, model.kernels, recordingInto: states)
+    let transformer = model.sourceTransformer
+    let limit = transformer.configuration.maximumPositionCount
+    let state = DecodingState(
+      transformer.configuration,
+      capacity: max(tokens.count, min(tokens.count + extraCount, limit)), pass: .source)
+    var work = Workspace(transformer, rowCapacity: min(Workspace.chunkSize, tokens.count))
+    for chunk in tokens.chunks(of: Workspace.chunkSize) {
+      Self.advance(state, over: chunk, model, &work, recordingInto: states)
     }
-    if extraCount > 0 { self.state = consume state } else { self.state = nil }
+    writer = extraCount > 0 ? Writer(state: state, work: work) : nil
   }
 
   /// Writes on greedily until the source has `count` positions, ends by itself, or is full.
   mutating func extend(to count: Int) {
-    guard var state = state.take() else { return }
-    let transformer = model.sourceTransformer
-    while states.positionCount < min(count, state.capacity) {
-      let logits = transformer.logits(&state, onlyLast: true, model.kernels)
-      let token = Sampler.largest(logits[0])
-      // Without its state it is never extended again.
+    guard var writer = writer.take() else { return }
+    while states.positionCount < min(count, writer.state.capacity) {
+      let context = PassContext(model.kernels, .source)
+      model.sourceTransformer.writeLogits(&writer.work, onlyLast: true, context)
+      let token = Sampler.largest(writer.work.logits[0])
+      // Without its writer it is never extended again.
       if model.endOfTextTokens.contains(token) { return }
-      transformer.advance(&state, over: [token], model.kernels, recordingInto: states)
+      Self.advance(writer.state, over: [token], model, &writer.work, recordingInto: states)
     }
-    self.state = consume state
+    self.writer = consume writer
+  }
+
+  private static func advance(
+    _ state: DecodingState, over tokens: ArraySlice<Int>, _ model: LanguageModel,
+    _ work: inout Workspace, recordingInto states: SourceStates
+  ) {
+    var context = PassContext(model.kernels, .source)
+    context.append(tokens, to: state)
+    model.sourceTransformer.advance(context, &work, recordingInto: states)
   }
 }
 

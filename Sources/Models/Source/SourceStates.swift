@@ -29,7 +29,7 @@ final class SourceStates {
   /// down-projected for each of the layer's fused modules.
   func record(_ residual: borrowing FloatMatrix, for layers: [Linear], _ kernels: Kernels) {
     for layer in layers {
-      guard let update = layer.updates.first(where: { $0.fusion != nil }) else { continue }
+      guard let update = layer.fusedUpdate else { continue }
       var projected = FloatMatrix(rowCapacity: residual.rowCount, columnCount: update.rank)
       kernels.multiplyAdding(update.loraA, residual, scale: 1, to: &projected)
       let values = projected.elements
@@ -50,20 +50,19 @@ final class SourceStates {
       })
   }
 
-  /// The rows that pair with source positions, `[positions.count, r]`: zero before the source
-  /// begins, its last state past its end.
-  func rows(of module: String, at positions: [Int]) -> FloatMatrix {
-    guard let elements = projections[module], let rank = ranks[module] else {
+  /// Writes a row of the states, `[r]`: zero before the source begins, its last state past its end.
+  func write(_ position: Int, of module: String, to row: inout MutableSpan<Float>) {
+    guard let elements = projections[module] else {
       preconditionFailure("No source states of the module")
     }
-    var rows = FloatMatrix(rowCapacity: positions.count, columnCount: rank)  // zeros
-    for (row, position) in positions.enumerated() where position >= 0 {
-      let first = min(position, positionCount - 1) * rank
-      var destination = rows.mutableRow(row)
-      for column in 0..<rank { destination[column] = elements[first + column] }
-    }
-    return rows
+    let first = min(position, positionCount - 1) * row.count
+    for column in row.indices { row[column] = position < 0 ? 0 : elements[first + column] }
   }
+}
+
+extension Linear {
+  /// The update that a source joins in; nil when none does.
+  var fusedUpdate: LowRankUpdate? { updates.lazy.map(\.update).first { $0.fusion != nil } }
 }
 
 /// A source beside the target that reads it.
@@ -84,8 +83,15 @@ struct PairedSource {
     }
   }
 
-  /// The down-projected states that pair with a range of target positions, `[count, r]`.
-  func rows(of module: String, pairedWith positions: Range<Int>) -> FloatMatrix {
-    states.rows(of: module, at: positions.map(position))
+  /// Writes the down-projected states that pair with target positions from `first` on to `rows` of
+  /// a matrix, `[…, r]`.
+  func writeRows(
+    _ rows: Range<Int>, of module: String, pairedWith first: Int, into matrix: inout FloatMatrix
+  ) {
+    for row in rows {
+      var destination = matrix.mutableRow(row)
+      states.write(
+        position(pairedWith: first + row - rows.lowerBound), of: module, to: &destination)
+    }
   }
 }

@@ -8,14 +8,19 @@ public struct GenerationOptions: Sendable {
   public var sampling: SamplingOptions
   /// Whether an end-of-text token ends the text; benchmarks and tests go on.
   public var stopsAtEndOfText: Bool
+  /// How many tokens may be guessed from the prompt and verified in the pass of one; 0 for none.
+  ///
+  /// It changes the speed, never the text.
+  public var maximumCandidateCount: Int
 
   public init(
     maximumTokenCount: Int = 256, sampling: SamplingOptions = .greedy,
-    stopsAtEndOfText: Bool = true
+    stopsAtEndOfText: Bool = true, maximumCandidateCount: Int = 0
   ) {
     self.maximumTokenCount = maximumTokenCount
     self.sampling = sampling
     self.stopsAtEndOfText = stopsAtEndOfText
+    self.maximumCandidateCount = maximumCandidateCount
   }
 }
 
@@ -29,41 +34,29 @@ extension LanguageModel {
   ///     The end-of-text token is not delivered.
   /// - Returns: the tokens that were delivered.
   /// - Throws: `ModelError` for a prompt that is empty or leaves no position, a token outside the
-  ///   vocabulary, a source that no adapter reads, or logits that are not numbers.
+  ///   vocabulary, a source that no adapter reads, candidates where they cannot be verified, or
+  ///   logits that are not numbers.
   @discardableResult
   public func generate(
     from prompt: [Int], source: Source? = nil,
     _ options: GenerationOptions = GenerationOptions(),
     receive: (Int) throws -> Bool = { _ in true }
   ) throws -> [Int] {
-    let count = min(options.maximumTokenCount, try room(after: prompt, "prompt"))
-    guard count > 0 else { return [] }
-    if case .tokens(let tokens)? = source?.content { _ = try room(after: tokens, "source") }
-    var session = try Session(
-      self, capacity: prompt.count + count, promptCount: prompt.count, source: source)
-    var sampler = Sampler(options.sampling)
-    var generated: [Int] = []
-    var next = prompt
-    while generated.count < count {
-      let logits = try session.append(next)
-      let token = sampler.next(logits[0])
-      if options.stopsAtEndOfText && endOfTextTokens.contains(token) { break }
-      generated.append(token)
-      guard try receive(token) else { break }
-      next = [token]
-    }
-    return generated
+    try continuation(of: prompt, source: source, options, receive: receive).tokens
   }
 
-  /// How many positions are left behind a text.
-  private func room(after tokens: [Int], _ what: String) throws(ModelError) -> Int {
-    let limit = configuration.maximumPositionCount
-    guard tokens.count < limit else {
-      throw ModelError(
-        .request,
-        "the \(what) has \(tokens.count) tokens and the model \(limit) positions; shorten it")
-    }
-    return limit - tokens.count
+  /// The same, with what it took.
+  public func continuation(
+    of prompt: [Int], source: Source? = nil,
+    _ options: GenerationOptions = GenerationOptions(),
+    receive: (Int) throws -> Bool = { _ in true }
+  ) throws -> Continuation {
+    let request = GenerationRequest(prompt, source: source, options)
+    var batch = BatchGeneration(
+      [request], limits: [try request.check(for: self)], BatchOptions(maximumTextCount: 1),
+      with: self)
+    let answers = try batch.run(receive: { _, token in try receive(token) }, finish: { _, _ in })
+    return answers[0]
   }
 
   /// Continues a text, and gives the continuation as text.
@@ -90,21 +83,32 @@ extension LanguageModel {
     _ options: GenerationOptions = GenerationOptions(),
     receive: (String) throws -> Void = { _ in }
   ) throws -> String {
-    let tokens = try encode(prompt)
-    guard let tokenizer else { preconditionFailure("Encoded without a tokenizer") }
-    var decoder = tokenizer.streamingDecoder()
     var text = ""
-    func deliver(_ piece: String) throws {
-      guard !piece.isEmpty else { return }
+    _ = try continuation(of: prompt, reading: source, options) { piece in
       text += piece
       try receive(piece)
     }
-    try generate(from: tokens, source: source, options) { token in
+    return text
+  }
+
+  /// The same, with the tokens and what they took.
+  public func continuation(
+    of prompt: String, reading source: Source? = nil,
+    _ options: GenerationOptions = GenerationOptions(),
+    receive: (String) throws -> Void = { _ in }
+  ) throws -> Continuation {
+    let tokens = try encode(prompt)
+    guard let tokenizer else { preconditionFailure("Encoded without a tokenizer") }
+    var decoder = tokenizer.streamingDecoder()
+    func deliver(_ piece: String) throws {
+      if !piece.isEmpty { try receive(piece) }
+    }
+    let continuation = try continuation(of: tokens, source: source, options) { token in
       try deliver(decoder.append(token))
       return true
     }
     try deliver(decoder.finish())
-    return text
+    return continuation
   }
 
   /// The tokens of a text, those that frame it included.
