@@ -23,7 +23,7 @@ extension Benchmark {
   /// Call it before any test, whose freed memory a session would use again.
   ///
   /// - Throws: `ModelError` when a logit is not a number.
-  public mutating func memory(ofContext context: Int) throws(ModelError) -> ContextMemory {
+  public mutating func memory(ofContext context: Int) throws -> ContextMemory {
     let before = Self.anonymousByteCount()
     var after: Int?
     let seconds = try time(BenchmarkTest(.decode, 1, depth: context - 1)) {

@@ -32,7 +32,8 @@ struct BenchCommand: ParsableCommand {
   var shape: String?
 
   @Option(
-    help: "Type of the weights (default: a model's own; int4 for a shape). none: as bf16, or as they are."
+    help:
+      "Type of the weights (default: a model's own; int4 for a shape). none: as bf16, or as they are."
   )
   var quantize: WeightTypeArgument?
 
@@ -48,6 +49,9 @@ struct BenchCommand: ParsableCommand {
     name: [.customShort("d"), .long],
     help: "Test behind this many positions too; several with commas between.")
   var depth = CountList([])
+
+  @Option(help: "Decode this many texts side by side too; several with commas between.")
+  var batch = CountList([])
 
   @Option(name: .shortAndLong, help: "How often each test is timed.")
   var repeats = 3
@@ -112,7 +116,7 @@ struct BenchCommand: ParsableCommand {
   private var tests: [BenchmarkTest] {
     BenchmarkTest.all(
       prefill: prefill.counts, decode: decode.counts, depths: [0] + depth.counts,
-      sourceCount: source)
+      sourceCount: source, batches: batch.counts)
   }
 
   /// Opens or makes what is measured.
@@ -160,7 +164,8 @@ extension BenchCommand {
       ("prefill", prefill.counts, 1...Self.maximumCount),
       ("decode", decode.counts, 1...Self.maximumCount),
       ("depth", depth.counts, 1...Self.maximumCount),
-      ("repeats", [repeats], 1...1000), ("rank", [rank ?? 1], 1...4096),
+      ("batch", batch.counts, 2...1024), ("repeats", [repeats], 1...1000),
+      ("rank", [rank ?? 1], 1...4096),
       ("source", [source ?? 1], 1...Self.maximumCount),
       ("context", [context ?? 1], 1...Self.maximumCount),
     ]

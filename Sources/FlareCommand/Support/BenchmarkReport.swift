@@ -65,7 +65,8 @@ extension BenchmarkReport {
 
   private var fields: [(label: String, value: String)] {
     let count = Double(subject.work.parameterCount)
-    let parameters = count < 1e9 ? "\(decimalText(count / 1e6, 2)) M" : "\(decimalText(count / 1e9, 2)) B"
+    let parameters =
+      count < 1e9 ? "\(decimalText(count / 1e6, 2)) M" : "\(decimalText(count / 1e9, 2)) B"
     var fields = [
       (
         "model",
@@ -84,7 +85,9 @@ extension BenchmarkReport {
   }
 
   private var limitFields: [(label: String, value: String)] {
-    func rate(_ value: Double, _ unit: String) -> String { "\(decimalText(value / 1e9, 1)) \(unit)" }
+    func rate(_ value: Double, _ unit: String) -> String {
+      "\(decimalText(value / 1e9, 1)) \(unit)"
+    }
     var fields = [
       ("read bandwidth", rate(limits.readBandwidth, "GB/s")),
       ("int8 peak", rate(limits.int8Rate, "GMAC/s")),
@@ -135,7 +138,9 @@ extension BenchmarkReport {
       ("results", .array(results.map(json))), ("machine", machine.json), ("limits", limits.json),
       ("model", modelJSON),
     ])
-    if let opening = subject.opening { _ = json.updateValue(self.json(of: opening), forKey: "open") }
+    if let opening = subject.opening {
+      _ = json.updateValue(self.json(of: opening), forKey: "open")
+    }
     if let memory { _ = json.updateValue(memory.json, forKey: "context") }
     return .object(json)
   }
@@ -143,7 +148,8 @@ extension BenchmarkReport {
   private func json(of result: BenchmarkResult) -> JSONValue {
     [
       "test": .string(result.test.name), "tokens": .integer(result.test.count),
-      "depth": .integer(result.test.depth), "tokens_per_second": .number(result.tokensPerSecond),
+      "texts": .integer(result.test.textCount), "depth": .integer(result.test.depth),
+      "tokens_per_second": .number(result.tokensPerSecond),
       "deviation": .number(result.deviation),
       "seconds": .array(result.seconds.map { .number($0) }),
       "gmac_per_second": .number(result.productRate / 1e9),
