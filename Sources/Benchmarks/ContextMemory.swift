@@ -1,4 +1,5 @@
-public import Models
+package import Models
+import SystemPackage
 
 /// What a session of one length takes, by the formula and as the system sees it.
 public struct ContextMemory: Sendable {
