@@ -33,7 +33,7 @@ public struct Benchmark: ~Copyable {
   /// - Throws: `ModelError` when a logit is not a number.
   public mutating func run(
     _ test: BenchmarkTest, repeats: Int, report: (Int) -> Void = { _ in }
-  ) throws(ModelError) -> BenchmarkResult {
+  ) throws -> BenchmarkResult {
     var seconds: [Double] = []
     for run in 0...repeats {
       report(run)
@@ -42,24 +42,51 @@ public struct Benchmark: ~Copyable {
     }
     return BenchmarkResult(
       test: test, seconds: seconds, productCount: work.productCount(of: test),
-      byteCount: test.kind == .decode ? test.count * work.byteCountPerToken(of: test) : nil)
+      byteCount: test.kind == .decode ? test.count * work.byteCountPerPass(of: test) : nil)
   }
 
+  var configuration: ModelConfiguration { model.configuration }
+
   /// Times a test once; making the session and the positions before the test does not count.
-  package mutating func time(_ test: BenchmarkTest) throws(ModelError) -> Double {
+  ///
+  /// - Parameter finish: called behind a prefill or a decode, before the session is gone.
+  mutating func time(
+    _ test: BenchmarkTest, finish: () -> Void = {}
+  ) throws -> Double {
+    if test.textCount > 1 { return try timeBatch(test) }
     let tokens = model.randomTokens(test.count, using: &random)
     if test.kind == .source {
-      return try seconds { () throws(ModelError) in
+      return try seconds {
         try Session(model, capacity: 1, promptCount: 1, source: .tokens(tokens))
       }
     }
     var session = try session(for: test)
-    return try seconds { () throws(ModelError) in
+    let time = try seconds {
       switch test.kind {
       case .decode: for token in tokens { _ = try session.append([token]) }
       case .prefill, .source: _ = try session.append(tokens)
       }
     }
+    finish()
+    return time
+  }
+
+  /// Times the passes that several texts share, from the first token of all to their last.
+  private mutating func timeBatch(_ test: BenchmarkTest) throws -> Double {
+    let options = GenerationOptions(maximumTokenCount: test.count + 1, stopsAtEndOfText: false)
+    let requests = model.randomTokens(test.textCount, using: &random).map {
+      GenerationRequest([$0], options)
+    }
+    var received = 0
+    var start = ContinuousClock.now
+    _ = try model.generate(
+      batch: requests, BatchOptions(maximumTextCount: test.textCount)
+    ) { _, _ in
+      received += 1
+      if received == test.textCount { start = .now }
+      return true
+    }
+    return (ContinuousClock.now - start) / .seconds(1)
   }
 
   /// A text that has the depth of `test`, with room for the test.

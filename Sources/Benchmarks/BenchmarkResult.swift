@@ -5,10 +5,10 @@ public struct BenchmarkResult: Sendable {
   public let seconds: [Double]
   /// Multiply-adds with weights in a run.
   public let productCount: Int
-  /// Bytes read in a run, if every weight is read for every token; nil where tokens share a reading.
+  /// Bytes read in a run of a decode; nil where all tokens share a reading.
   public let byteCount: Int?
 
-  private var rates: [Double] { seconds.map { Double(test.count) / $0 } }
+  private var rates: [Double] { seconds.map { Double(test.tokenCount) / $0 } }
 
   /// The mean of all runs.
   public var tokensPerSecond: Double { rates.reduce(0, +) / Double(rates.count) }
@@ -22,10 +22,12 @@ public struct BenchmarkResult: Sendable {
   }
 
   /// Multiply-adds with weights a second.
-  public var productRate: Double { tokensPerSecond * Double(productCount) / Double(test.count) }
+  public var productRate: Double {
+    tokensPerSecond * Double(productCount) / Double(test.tokenCount)
+  }
 
-  /// Bytes a second; nil where tokens share a reading.
+  /// Bytes a second; nil where all tokens share a reading.
   public var byteRate: Double? {
-    byteCount.map { tokensPerSecond * Double($0) / Double(test.count) }
+    byteCount.map { tokensPerSecond * Double($0) / Double(test.tokenCount) }
   }
 }

@@ -1,5 +1,4 @@
 public import Kernels
-import Models
 public import Tensors
 
 #if canImport(Glibc)
@@ -20,7 +19,7 @@ public struct HardwareLimits: Sendable {
   /// Multiply-adds a second that the products of a type of weights can reach; nil for floats.
   public func rate(for type: ElementType) -> Double? {
     switch type {
-    case .groupedInt8: int8Rate
+    case .groupedInt8, .groupedQ4K, .groupedQ6K: int8Rate
     case .groupedInt4: narrowRate ?? int8Rate
     default: nil
     }
@@ -41,10 +40,8 @@ public struct LimitMeter {
 
   public init(with kernels: Kernels) {
     self.kernels = kernels
-    var random = SplitMix64(state: 0)
-    // F32 for its fast filling; what the bytes say is of no account.
-    buffer = Tensor(
-      random: [Self.bufferByteCount / 4], .float32, magnitude: 1, using: &random)
+    // Its zeros have been written, so that every page is a page of its own.
+    buffer = Tensor(shape: [Self.bufferByteCount], elementType: .uint8) { _ in }
   }
 
   /// Eight times the last cache, as far as the system says how large that is.

@@ -47,5 +47,6 @@ func systemField(_ name: String, in path: FilePath) -> String? {
 }
 
 private func trimmed(_ text: Substring) -> String {
-  String(text.drop { $0 == " " || $0 == "\t" }.reversed().drop { $0 == " " || $0 == "\t" }.reversed())
+  String(
+    text.drop { $0 == " " || $0 == "\t" }.reversed().drop { $0 == " " || $0 == "\t" }.reversed())
 }

@@ -39,19 +39,21 @@ public struct ModelWork: Sendable {
       + updates.reduce(0) { $0 + $1.loraA.byteCount + $1.loraB.byteCount }
   }
 
-  /// Multiply-adds with weights that a test asks for. What attention multiplies is not among them.
+  /// Multiply-adds with weights that a test asks for, without those of attention.
   public func productCount(of test: BenchmarkTest) -> Int {
     let heads =
       switch test.kind {
       case .prefill: 1
-      case .decode: test.count
+      case .decode: test.tokenCount
       case .source: 0
       }
-    return test.count * layerProductCount + heads * headProductCount
+    return test.tokenCount * layerProductCount + heads * headProductCount
   }
 
-  /// Bytes that each token of a decode reads: the weights, and the keys and values before it.
-  public func byteCountPerToken(of test: BenchmarkTest) -> Int {
-    weightByteCount + configuration.keyValueByteCount(positions: test.depth + (test.count + 1) / 2)
+  /// Bytes that each pass of a decode reads: the weights, and the keys and values of every text.
+  public func byteCountPerPass(of test: BenchmarkTest) -> Int {
+    let positions = test.depth + (test.count + 1) / 2
+    return weightByteCount
+      + test.textCount * configuration.keyValueByteCount(positions: positions)
   }
 }

@@ -43,8 +43,9 @@ extension MutableRawSpan {
   fileprivate mutating func fill(
     _ layout: GroupedLayout, magnitude: Float, using random: inout SplitMix64
   ) {
-    // Quants of all bits are even from −bias to bias, whose deviation is bias / √3.
-    let scale = Float16(magnitude / Float(layout.bias) * 1.73)
+    // Quants of all bits are even from −limit to limit, whose deviation is limit / √3.
+    let limit: Float = layout.elementType == .groupedInt4 ? 8 : 128
+    let scale = Float16(magnitude / limit * 1.73)
     let exponent = UInt64(scale.bitPattern & 0x7C00)
     for panel in 0..<layout.panelCount {
       let start = panel * layout.panelByteCount, scales = start + layout.scalesOffset

@@ -32,7 +32,8 @@ struct BenchCommand: ParsableCommand {
   var shape: String?
 
   @Option(
-    help: "Type of the weights (default: a model's own; int4 for a shape). none: as bf16, or as they are."
+    help:
+      "Type of the weights (default: a model's own; int4 for a shape). none: as bf16, or as they are."
   )
   var quantize: WeightTypeArgument?
 
@@ -49,6 +50,9 @@ struct BenchCommand: ParsableCommand {
     help: "Test behind this many positions too; several with commas between.")
   var depth = CountList([])
 
+  @Option(help: "Decode this many texts side by side too; several with commas between.")
+  var batch = CountList([])
+
   @Option(name: .shortAndLong, help: "How often each test is timed.")
   var repeats = 3
 
@@ -63,6 +67,12 @@ struct BenchCommand: ParsableCommand {
         + "--rank says) unless the model has a FLARE adapter.", valueName: "tokens"))
   var source: Int?
 
+  @Option(
+    help: ArgumentHelp(
+      "Compare the memory of a session of this many tokens with what the process takes.",
+      valueName: "tokens"))
+  var context: Int?
+
   @Flag(help: "Print JSON.")
   var json = false
 
@@ -75,9 +85,12 @@ struct BenchCommand: ParsableCommand {
     try checkCounts()
     let kernels = try compute.kernels()
     let subject = try subject(with: kernels)
-    try check(tests, on: subject.model)
+    try check(
+      tests + (context.map { [BenchmarkTest(.decode, 1, depth: $0 - 1)] } ?? []),
+      on: subject.model)
     var meter = LimitMeter(with: kernels)
     var benchmark = Benchmark(subject.model, subject.work, sourceCount: source)
+    let memory = try context.map { try benchmark.memory(ofContext: $0) }
     var results: [BenchmarkResult] = []
     let status = StatusLine()
     for test in tests {
@@ -91,7 +104,8 @@ struct BenchCommand: ParsableCommand {
     meter.measure()
     status.clear()
     let report = BenchmarkReport(
-      subject: subject, machine: Machine(kernels), limits: meter.limits, results: results)
+      subject: subject, machine: Machine(kernels), limits: meter.limits, memory: memory,
+      results: results)
     if json {
       writeJSON(report.json)
     } else {
@@ -102,7 +116,7 @@ struct BenchCommand: ParsableCommand {
   private var tests: [BenchmarkTest] {
     BenchmarkTest.all(
       prefill: prefill.counts, decode: decode.counts, depths: [0] + depth.counts,
-      sourceCount: source)
+      sourceCount: source, batches: batch.counts)
   }
 
   /// Opens or makes what is measured.
@@ -150,8 +164,10 @@ extension BenchCommand {
       ("prefill", prefill.counts, 1...Self.maximumCount),
       ("decode", decode.counts, 1...Self.maximumCount),
       ("depth", depth.counts, 1...Self.maximumCount),
-      ("repeats", [repeats], 1...1000), ("rank", [rank ?? 1], 1...4096),
+      ("batch", batch.counts, 2...1024), ("repeats", [repeats], 1...1000),
+      ("rank", [rank ?? 1], 1...4096),
       ("source", [source ?? 1], 1...Self.maximumCount),
+      ("context", [context ?? 1], 1...Self.maximumCount),
     ]
     for (option, values, range) in counts {
       guard let value = values.first(where: { !range.contains($0) }) else { continue }

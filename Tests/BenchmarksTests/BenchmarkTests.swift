@@ -57,7 +57,7 @@ struct BenchmarkTests {
     let model = try model(tensors)
     let work = ModelWork(model, tensors)
     var benchmark = Benchmark(model, work)
-    for test in BenchmarkTest.all(prefill: [9], decode: [3], depths: [0, 40], sourceCount: nil) {
+    for test in BenchmarkTest.all(prefill: [9], decode: [3], depths: [0, 40]) {
       var runs: [Int] = []
       let result = try benchmark.run(test, repeats: 2) { runs.append($0) }
       #expect(runs == [0, 1, 2])
@@ -68,6 +68,20 @@ struct BenchmarkTests {
       #expect(
         abs(result.deviation - abs(rates[0] - rates[1]) / 2.0.squareRoot()) < 1e-6 * rates[0])
     }
+  }
+
+  @Test func `texts side by side share the weights but not the tokens`() throws {
+    let tensors = RandomModel.tensors(of: configuration, .int4, with: kernels)
+    let model = try model(tensors)
+    let work = ModelWork(model, tensors)
+    let test = BenchmarkTest(.decode, 3, textCount: 4), alone = BenchmarkTest(.decode, 3)
+    var benchmark = Benchmark(model, work)
+    let result = try benchmark.run(test, repeats: 1)
+    #expect(result.seconds[0] > 0)
+    #expect(abs(result.tokensPerSecond * result.seconds[0] - 12) < 1e-6)
+    #expect(work.productCount(of: test) == 4 * work.productCount(of: alone))
+    let cache = configuration.keyValueByteCount(positions: 2)
+    #expect(work.byteCountPerPass(of: test) == work.byteCountPerPass(of: alone) + 3 * cache)
   }
 
   @Test func `a source is read by a random FLARE adapter and changes the logits`() throws {
@@ -83,10 +97,11 @@ struct BenchmarkTests {
   }
 
   @Test func `tests are named as the field names them`() {
-    let tests = BenchmarkTest.all(prefill: [256, 512], decode: [32], depths: [0, 64], sourceCount: 5)
+    let tests = BenchmarkTest.all(
+      prefill: [256, 512], decode: [32], depths: [0, 64], sourceCount: 5, batches: [2])
     #expect(
       tests.map(\.name) == [
-        "source5", "pp256", "pp512", "tg32", "pp256@64", "pp512@64", "tg32@64",
+        "source5", "pp256", "pp512", "tg32", "pp256@64", "pp512@64", "tg32@64", "tg32x2",
       ])
   }
 
@@ -100,8 +115,8 @@ struct BenchmarkTests {
     // Five norms of 64 beside the matrices, all BF16; the tied head is the embeddings.
     #expect(work.weightByteCount == 2 * (layers + head + 5 * 64))
     #expect(work.parameterCount == layers + head + 5 * 64)
-    let near = work.byteCountPerToken(of: BenchmarkTest(.decode, 1))
-    let far = work.byteCountPerToken(of: BenchmarkTest(.decode, 1, depth: 101))
+    let near = work.byteCountPerPass(of: BenchmarkTest(.decode, 1))
+    let far = work.byteCountPerPass(of: BenchmarkTest(.decode, 1, depth: 101))
     #expect(far - near == 101 * configuration.keyValueByteCount(positions: 1))
   }
 
@@ -121,8 +136,9 @@ struct BenchmarkTests {
     let plain = ModelWork(try model(tensors), tensors)
     let adapted = ModelWork(try model(tensors, adapters: [adapter]), tensors)
     #expect(
-      adapted.weightByteCount - plain.weightByteCount == 4 * adapter.adapter.updates.reduce(0) {
-        $0 + $1.parameterCount
-      })
+      adapted.weightByteCount - plain.weightByteCount == 4
+        * adapter.adapter.updates.reduce(0) {
+          $0 + $1.parameterCount
+        })
   }
 }

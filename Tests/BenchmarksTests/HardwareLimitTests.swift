@@ -20,7 +20,8 @@ struct HardwareLimitTests {
   func `reading a tensor reads every word of it`(set: InstructionSet) throws {
     let kernels = try Kernels(threadCount: 1, instructionSet: set)
     let words = (0..<1500).map { UInt64($0 * $0 + 7) }
-    let bytes = words.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) } }
+    let bytes = words.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> (8 * $0)) }
+    }
     let tensor = Tensor(bytes: bytes, shape: [bytes.count], elementType: .uint8)
     #expect(kernels.readAll(of: tensor) == words.reduce(0, ^))
   }

@@ -28,7 +28,8 @@ struct ModelShapeTests {
   }
 
   @Test func `the heads have the sizes of the published models`() throws {
-    let widths = try ["llama-3.2-1b", "llama-3.2-3b", "llama-2-7b", "gemma-2-2b", "gemma-2-9b"].map {
+    let widths = try ["llama-3.2-1b", "llama-3.2-3b", "llama-2-7b", "gemma-2-2b", "gemma-2-9b"].map
+    {
       let configuration = try Self.configuration($0)
       return [configuration.queryWidth, configuration.keyValueWidth]
     }

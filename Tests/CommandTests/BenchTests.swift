@@ -50,6 +50,17 @@ struct BenchTests {
     #expect(try #require(opening["first_token_over_prefill"]?.number) > 0)
   }
 
+  @Test func `a context has the bytes that its keys and values need`() throws {
+    let json = try JSONValue(parsing: try output(["--context", "500", "--json"]))
+    // 2 layers, keys and values, 2 heads of 16 floats.
+    #expect(json["context"]?["key_value_bytes"] == .integer(2 * 500 * 2 * 32 * 4))
+    #expect(try #require(json["context"]?["workspace_bytes"]?.integer) > 0)
+    #expect(try #require(json["context"]?["seconds_of_last_token"]?.number) > 0)
+    #if os(Linux)
+      #expect(json["context"]?["process_growth_bytes"]?.integer != nil)
+    #endif
+  }
+
   struct Refusal {
     let arguments: [String]
     let message: String
@@ -79,6 +90,9 @@ struct BenchTests {
     Refusal(
       arguments: ["--shape", "pico", "--source", "0"],
       message: "'--source' is 0, expected 1 to 1048576"),
+    Refusal(
+      arguments: ["--shape", "pico", "--context", "513"],
+      message: "tg1@512 needs 513 positions and the model has 512"),
     Refusal(
       arguments: ["--shape", "pico", "-d", "500"],
       message: "pp256@500 needs 756 positions and the model has 512"),

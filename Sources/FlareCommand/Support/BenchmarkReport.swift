@@ -10,6 +10,7 @@ struct BenchmarkReport {
   let subject: BenchmarkSubject
   let machine: Machine
   let limits: HardwareLimits
+  let memory: ContextMemory?
   let results: [BenchmarkResult]
 
   private static let header = [
@@ -64,7 +65,8 @@ extension BenchmarkReport {
 
   private var fields: [(label: String, value: String)] {
     let count = Double(subject.work.parameterCount)
-    let parameters = count < 1e9 ? "\(decimalText(count / 1e6, 2)) M" : "\(decimalText(count / 1e9, 2)) B"
+    let parameters =
+      count < 1e9 ? "\(decimalText(count / 1e6, 2)) M" : "\(decimalText(count / 1e9, 2)) B"
     var fields = [
       (
         "model",
@@ -83,13 +85,26 @@ extension BenchmarkReport {
   }
 
   private var limitFields: [(label: String, value: String)] {
-    func rate(_ value: Double, _ unit: String) -> String { "\(decimalText(value / 1e9, 1)) \(unit)" }
+    func rate(_ value: Double, _ unit: String) -> String {
+      "\(decimalText(value / 1e9, 1)) \(unit)"
+    }
     var fields = [
       ("read bandwidth", rate(limits.readBandwidth, "GB/s")),
       ("int8 peak", rate(limits.int8Rate, "GMAC/s")),
     ]
     if let narrow = limits.narrowRate {
       fields.append(("int4 peak", rate(narrow, "GMAC/s, with 16-bit sums")))
+    }
+    if let memory {
+      fields.append(
+        (
+          "context",
+          "\(memory.context) tokens: \(byteText(memory.keyValueByteCount)) of keys and values + "
+            + "\(byteText(memory.workspaceByteCount)) of workspace = "
+            + "\(byteText(memory.predictedByteCount)); the process grew by "
+            + (memory.growth.map(byteText) ?? "an unknown amount")
+        ))
+      fields.append(("last token", durationText(memory.seconds)))
     }
     guard let opening = subject.opening else { return fields }
     fields += [
@@ -123,14 +138,18 @@ extension BenchmarkReport {
       ("results", .array(results.map(json))), ("machine", machine.json), ("limits", limits.json),
       ("model", modelJSON),
     ])
-    if let opening = subject.opening { _ = json.updateValue(self.json(of: opening), forKey: "open") }
+    if let opening = subject.opening {
+      _ = json.updateValue(self.json(of: opening), forKey: "open")
+    }
+    if let memory { _ = json.updateValue(memory.json, forKey: "context") }
     return .object(json)
   }
 
   private func json(of result: BenchmarkResult) -> JSONValue {
     [
       "test": .string(result.test.name), "tokens": .integer(result.test.count),
-      "depth": .integer(result.test.depth), "tokens_per_second": .number(result.tokensPerSecond),
+      "texts": .integer(result.test.textCount), "depth": .integer(result.test.depth),
+      "tokens_per_second": .number(result.tokensPerSecond),
       "deviation": .number(result.deviation),
       "seconds": .array(result.seconds.map { .number($0) }),
       "gmac_per_second": .number(result.productRate / 1e9),
@@ -156,6 +175,17 @@ extension BenchmarkReport {
       "seconds_to_first_token": .number(opening.firstTokenSeconds),
       "prompt_tokens": .integer(opening.promptCount),
       "first_token_over_prefill": JSONValue(computeRatio),
+    ]
+  }
+}
+
+extension ContextMemory {
+  fileprivate var json: JSONValue {
+    [
+      "tokens": .integer(context), "key_value_bytes": .integer(keyValueByteCount),
+      "workspace_bytes": .integer(workspaceByteCount),
+      "process_growth_bytes": growth.map { .integer($0) } ?? .null,
+      "seconds_of_last_token": .number(seconds),
     ]
   }
 }

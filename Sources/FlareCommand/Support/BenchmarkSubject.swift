@@ -43,7 +43,8 @@ struct BenchmarkSubject {
         QuantizedTensors(files.tensors, scheme: scheme, with: kernels)
       } else { files.tensors }
     let model = try LanguageModel(
-      files, tensors: tensors, adapters: try adapters(try files.configuration(), kernels), with: kernels)
+      files, tensors: tensors, adapters: try adapters(try files.configuration(), kernels),
+      with: kernels)
     let openSeconds = elapsed()
     var session = try Session(model, capacity: promptCount, promptCount: promptCount)
     _ = try session.append(
