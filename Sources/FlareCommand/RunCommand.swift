@@ -1,6 +1,7 @@
 import Adapters
 import ArgumentParser
 import JSON
+import Kernels
 import Models
 import SystemPackage
 
@@ -55,6 +56,7 @@ struct RunCommand: ParsableCommand {
   @Flag(help: "Print a JSON object with the text and the speed at the end.")
   var json = false
 
+  @OptionGroup var keyValues: KeyValueOptions
   @OptionGroup var compute: ComputeOptions
 
   func validate() throws {
@@ -67,7 +69,8 @@ struct RunCommand: ParsableCommand {
     let options = GenerationOptions(
       maximumTokenCount: maximumTokenCount,
       sampling: try SamplingOptions(
-        temperature: temperature, topK: topK, topP: topP, minP: minP, seed: seed))
+        temperature: temperature, topK: topK, topP: topP, minP: minP, seed: seed),
+      keyValueType: keyValues.kvType ?? .float16)
     let kernels = try compute.kernels()
     let model = try adapters.open(model, with: kernels)
     let source = try sourceOptions.source(

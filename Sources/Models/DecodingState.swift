@@ -19,10 +19,12 @@ struct DecodingState: ~Copyable {
 
   /// - Parameters:
   ///   - capacity: the longest text the state can hold, in tokens.
+  ///   - keyValueType: how keys and values are kept.
   ///   - chunkSize: the most positions that go through the model together.
   init(
     _ configuration: ModelConfiguration, capacity: Int, pass: ForwardPass,
-    source: PairedSource? = nil, chunkSize: Int = Self.chunkSize
+    source: PairedSource? = nil, keyValueType: KeyValueType = .float16,
+    chunkSize: Int = Self.chunkSize
   ) {
     precondition((pass == .target) == (source != nil), "Source states belong to the target pass")
     self.pass = pass
@@ -31,7 +33,8 @@ struct DecodingState: ~Copyable {
     caches = configuration.slidingWindows.map { window in
       KeyValueCache(
         capacity: capacity, headCount: configuration.keyValueHeadCount,
-        headDimension: configuration.headDimension, window: window)
+        headDimension: configuration.headDimension, window: window, type: keyValueType,
+        chunkSize: chunkSize)
     }
     workspace = Workspace(configuration, rowCapacity: min(chunkSize, capacity))
   }

@@ -1,4 +1,4 @@
-import Kernels
+public import Kernels
 import Tokenizers
 
 /// How a text is continued.
@@ -8,14 +8,17 @@ public struct GenerationOptions: Sendable {
   public var sampling: SamplingOptions
   /// Whether an end-of-text token ends the text; benchmarks and tests go on.
   public var stopsAtEndOfText: Bool
+  /// How keys and values are kept.
+  public var keyValueType: KeyValueType
 
   public init(
     maximumTokenCount: Int = 256, sampling: SamplingOptions = .greedy,
-    stopsAtEndOfText: Bool = true
+    stopsAtEndOfText: Bool = true, keyValueType: KeyValueType = .float16
   ) {
     self.maximumTokenCount = maximumTokenCount
     self.sampling = sampling
     self.stopsAtEndOfText = stopsAtEndOfText
+    self.keyValueType = keyValueType
   }
 }
 
@@ -40,7 +43,8 @@ extension LanguageModel {
     guard count > 0 else { return [] }
     if case .tokens(let tokens)? = source?.content { _ = try room(after: tokens, "source") }
     var session = try Session(
-      self, capacity: prompt.count + count, promptCount: prompt.count, source: source)
+      self, capacity: prompt.count + count, promptCount: prompt.count, source: source,
+      keyValueType: options.keyValueType)
     var sampler = Sampler(options.sampling)
     var generated: [Int] = []
     var next = prompt

@@ -18,16 +18,19 @@ public struct Session: ~Copyable {
   ///   - capacity: the longest the text can get, prompt included, in tokens.
   ///   - promptCount: how many of them are the prompt.
   ///   - source: what a FLARE adapter reads beside the text; nil to run it as plain LoRA.
+  ///   - keyValueType: how keys and values are kept.
   /// - Throws: `ModelError` when the source is empty, has a token outside the vocabulary, or no
   ///   adapter of the model reads one of its kind.
   public init(
-    _ model: LanguageModel, capacity: Int, promptCount: Int, source: Source? = nil
+    _ model: LanguageModel, capacity: Int, promptCount: Int, source: Source? = nil,
+    keyValueType: KeyValueType = .float16
   ) throws(ModelError) {
     self.model = model
     self.promptCount = promptCount
     guard let source else {
       reader = nil
-      state = DecodingState(model.configuration, capacity: capacity, pass: .withoutSource)
+      state = DecodingState(
+        model.configuration, capacity: capacity, pass: .withoutSource, keyValueType: keyValueType)
       return
     }
     try model.check(source)
@@ -39,6 +42,7 @@ public struct Session: ~Copyable {
       promptCount: states.positionCount, targetPromptCount: promptCount)
     state = DecodingState(
       model.configuration, capacity: capacity, pass: .target, source: paired,
+      keyValueType: keyValueType,
       chunkSize: max(DecodingState.chunkSize, model.adapters.mixesPositions ? promptCount : 0))
   }
 

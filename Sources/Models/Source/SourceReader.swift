@@ -18,6 +18,9 @@ struct SourceReader: ~Copyable {
 
   /// Reads `tokens` with the base of the FLARE adapter.
   ///
+  /// Keys and values are exact, however the text keeps its own: a cached source serves any text, and
+  /// gives the bits that a source which is read gives.
+  ///
   /// - Parameter extraCount: how many tokens may follow; 0 for a source that is not continued.
   init(_ tokens: [Int], with model: LanguageModel, extraCount: Int) {
     self.model = model
@@ -27,7 +30,7 @@ struct SourceReader: ~Copyable {
       configuration,
       capacity: max(
         tokens.count, min(tokens.count + extraCount, configuration.maximumPositionCount)),
-      pass: .source)
+      pass: .source, keyValueType: .float32)
     for chunk in tokens.chunks(of: DecodingState.chunkSize) {
       model.sourceTransformer.advance(&state, over: chunk, model.kernels, recordingInto: states)
     }
