@@ -160,4 +160,14 @@ void flare_dequantize_row_q6_k(const flare_panels *w, size_t row, float *out) {
   dequantize_row(Q6_K, w, row, out);
 }
 
+size_t flare_key_value_tile_size(flare_key_value_type type, size_t head_dimension) {
+  size_t columns = head_dimension + rounded_up_to_panels(head_dimension);
+  size_t scales = type == FLARE_KEY_VALUE_INT8 ? 2 * key_value_groups(head_dimension) : 0;
+  return FLARE_KEY_VALUE_TILE * (columns * element_size(type) + scales * sizeof(uint16_t));
+}
+
+size_t flare_attention_partial_size(size_t head_dimension) {
+  return rounded_up_to_panels(head_dimension) + FLARE_KEY_VALUE_PANEL;
+}
+
 const flare_kernels flare_kernels_generic = FLARE_KERNEL_TABLE;

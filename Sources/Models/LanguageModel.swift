@@ -161,17 +161,22 @@ extension ModelConfiguration {
 extension LanguageModel {
   /// The logits of every position of `tokens`, `[tokens.count, vocabularySize]`.
   ///
+  /// They are for comparing models, so keys and values are exact unless told otherwise.
+  ///
   /// - Parameters:
   ///   - promptCount: how many of the tokens are the prompt that a source is aligned with; nil for
   ///     all.
   ///   - source: what a FLARE adapter reads beside the text.
+  ///   - keyValueType: how keys and values are kept.
   /// - Throws: `ModelError` when a list is empty, a token is outside the vocabulary, or a source is
   ///   given that no adapter reads.
   public func logits(
-    of tokens: [Int], promptCount: Int? = nil, source: Source? = nil
+    of tokens: [Int], promptCount: Int? = nil, source: Source? = nil,
+    keyValueType: KeyValueType = .float32
   ) throws -> FloatMatrix {
     var session = try Session(
-      self, capacity: tokens.count, promptCount: promptCount ?? tokens.count, source: source)
+      self, capacity: tokens.count, promptCount: promptCount ?? tokens.count, source: source,
+      keyValueType: keyValueType)
     return try session.logits(of: tokens)
   }
 

@@ -1,7 +1,7 @@
 import Adapters
 public import ArgumentParser
 import Files
-import Kernels
+public import Kernels
 import Models
 public import SystemPackage
 
@@ -66,6 +66,17 @@ struct AdapterOptions: ParsableArguments {
     let files = try ModelFiles(path)
     return try LanguageModel(files, adapters: try read(for: files, with: kernels), with: kernels)
   }
+}
+
+extension KeyValueType: ExpressibleByArgument {}
+
+/// The option of every command that runs a text.
+struct KeyValueOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "How attention keeps keys and values: f16, int8 (half of that memory), f32 (exact). Default: "
+        + "f16; f32 where logits are written.", valueName: "type"))
+  var kvType: KeyValueType?
 }
 
 extension ModelFiles {

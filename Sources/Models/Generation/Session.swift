@@ -16,13 +16,17 @@ public struct Session: ~Copyable {
   ///   - capacity: the longest the text can get, prompt included, in tokens.
   ///   - promptCount: how many of them are the prompt.
   ///   - source: what a FLARE adapter reads beside the text; nil to run it as plain LoRA.
+  ///   - keyValueType: how keys and values are kept.
   /// - Throws: `ModelError` when the source is empty, has a token outside the vocabulary, or no
   ///   adapter of the model reads one of its kind.
   public init(
-    _ model: LanguageModel, capacity: Int, promptCount: Int, source: Source? = nil
+    _ model: LanguageModel, capacity: Int, promptCount: Int, source: Source? = nil,
+    keyValueType: KeyValueType = .float16
   ) throws(ModelError) {
     self.model = model
-    text = try RunningText(model, capacity: capacity, promptCount: promptCount, source: source)
+    text = try RunningText(
+      model, capacity: capacity, promptCount: promptCount, source: source,
+      keyValueType: keyValueType)
     work = Workspace(model.transformer, rowCapacity: text.rowCapacity)
   }
 
