@@ -32,6 +32,12 @@ final class DecodingState {
 
   func advance(by count: Int) { positionCount += count }
 
+  /// Forgets all positions from `count` on: candidates that were not the text.
+  func truncate(to count: Int) {
+    for cache in caches { cache.truncate(to: count) }
+    positionCount = count
+  }
+
   /// Makes the text `count` positions long with rows of `noise`, `[rows, keyValueWidth]`, for keys
   /// and values.
   func fill(to count: Int, _ noise: borrowing FloatMatrix, _ kernels: Kernels) {
@@ -40,11 +46,5 @@ final class DecodingState {
       for cache in caches { kernels.append(keys: noise, values: noise, rows: rows, to: cache) }
       advance(by: rows.count)
     }
-  }
-
-  /// Forgets all positions from `count` on: candidates that were not the text.
-  func truncate(to count: Int) {
-    for cache in caches { cache.truncate(to: count) }
-    positionCount = count
   }
 }

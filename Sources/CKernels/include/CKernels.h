@@ -85,7 +85,7 @@ typedef struct flare_attention {
 
 /// One form of every loop.
 typedef struct flare_kernels {
-  /// `generic`, `avx2`, `avx512` or `neon`.
+  /// `generic`, `avx2`, `avxvnni`, `avx512` or `neon`.
   const char *name;
 
   // Grouped weights.
