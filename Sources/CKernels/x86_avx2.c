@@ -203,6 +203,17 @@ static inline __attribute__((always_inline)) void multiply_tile(weight_type type
 
 #include "loops/matmul_forms.h"
 
+typedef __m256i sum_register;
+
+static inline __m256i add_products(bool narrow, __m256i sum, __m256i weights, __m256i quants) {
+  __m256i pairs = _mm256_maddubs_epi16(weights, quants);
+  if (narrow) return _mm256_add_epi16(sum, pairs);
+  return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+}
+
+#define FLARE_NARROW_SUMS
+#include "loops/limits_forms.h"
+
 #pragma clang attribute pop
 
 const flare_kernels JOIN(kernels, FLARE_FORM) = FLARE_KERNEL_TABLE;

@@ -37,4 +37,14 @@ final class DecodingState {
     for cache in caches { cache.truncate(to: count) }
     positionCount = count
   }
+
+  /// Makes the text `count` positions long with rows of `noise`, `[rows, keyValueWidth]`, for keys
+  /// and values.
+  func fill(to count: Int, _ noise: borrowing FloatMatrix, _ kernels: Kernels) {
+    while positionCount < count {
+      let rows = 0..<min(count - positionCount, noise.rowCount)
+      for cache in caches { kernels.append(keys: noise, values: noise, rows: rows, to: cache) }
+      advance(by: rows.count)
+    }
+  }
 }

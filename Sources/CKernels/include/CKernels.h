@@ -155,6 +155,15 @@ typedef struct flare_kernels {
                  size_t head_dimension);
   /// Attention of the query heads of one key-value head, for query rows first..<end.
   void (*attend)(const flare_attention *attention, size_t key_value_head, size_t first, size_t end);
+
+  // Limits, which benchmarks measure the loops above against.
+
+  /// Reads `count` bytes, a multiple of 8; gives all words mixed, so that none can be left out.
+  uint64_t (*read_bytes)(const uint8_t *bytes, size_t count);
+  /// Multiplies int8 weights by int8 activations, with the instructions of this form's matmul_int8
+  /// and registers alone, to 32-bit sums; `narrow` to 16-bit sums, as far as they last.
+  /// Gives how many products were added: 0 when the form has no narrow sums.
+  size_t (*multiply_registers)(bool narrow, size_t rounds);
 } flare_kernels;
 
 /// The form of that name, or NULL when there is none or this CPU cannot run it.

@@ -16,8 +16,9 @@
 #include "float_ops.h"
 #include "attention.h"
 #include "quantize.h"
+#include "limits.h"
 
-/// The table of the form; the including file defines its matmul functions.
+/// The table of the form; the including file defines its matmul functions and multiply_registers.
 #define FLARE_KERNEL_TABLE                             \
   {                                                    \
       .name = FORM_NAME(FLARE_FORM),                   \
@@ -38,4 +39,6 @@
       .soft_cap = OP(soft_cap),                        \
       .rotate = OP(rotate),                            \
       .attend = OP(attend),                            \
+      .read_bytes = OP(read_bytes),                    \
+      .multiply_registers = OP(multiply_registers),    \
   }

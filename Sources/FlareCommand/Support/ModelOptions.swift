@@ -49,9 +49,12 @@ struct AdapterOptions: ParsableArguments {
 
   /// Reads the adapters for the model that they will run on.
   func read(for model: ModelFiles, with kernels: Kernels) throws -> [AdapterStack.Member] {
-    guard !adapters.isEmpty else { return [] }
-    let base = try model.configuration().adapterBase
-    return try adapters.map { argument in
+    adapters.isEmpty ? [] : try read(for: try model.configuration().adapterBase, with: kernels)
+  }
+
+  /// Reads the adapters for a base of which that is known.
+  func read(for base: AdapterBase, with kernels: Kernels) throws -> [AdapterStack.Member] {
+    try adapters.map { argument in
       let adapter = try Adapter(argument.path, for: base, with: kernels)
       for note in adapter.notes { standardError.write("flare: \(adapter.name): \(note)\n") }
       return AdapterStack.Member(adapter, weight: argument.weight)

@@ -64,6 +64,13 @@ public struct Session: ~Copyable {
   /// - Precondition: the text has as many.
   public mutating func truncate(to count: Int) { text.state.truncate(to: count) }
 
+  /// Appends positions whose keys and values are noise, as many as make the text `count` long, in
+  /// a fraction of the time that real ones take: for benchmarks at a depth.
+  package mutating func fill(to count: Int, _ noise: borrowing FloatMatrix) {
+    precondition(tokenCount...text.state.capacity ~= count, "Text exceeds capacity")
+    text.state.fill(to: count, noise, model.kernels)
+  }
+
   private func check(_ tokens: [Int]) throws(ModelError) {
     try model.check(tokens, "text")
     precondition(tokenCount + tokens.count <= text.state.capacity, "Text exceeds capacity")
