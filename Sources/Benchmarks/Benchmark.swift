@@ -1,4 +1,4 @@
-import Kernels
+public import Kernels
 public import Models
 import Tensors
 
@@ -7,6 +7,7 @@ public struct Benchmark: ~Copyable {
   private let model: LanguageModel
   private let work: ModelWork
   private let source: Source?
+  let keyValueType: KeyValueType
   private var random: SplitMix64
   /// What fills the positions before a test, `[rows, keyValueWidth]`.
   private let noise: FloatMatrix
@@ -17,10 +18,15 @@ public struct Benchmark: ~Copyable {
   ///   - work: that of `model`.
   ///   - sourceCount: how many tokens the source has that the model's FLARE adapter reads; nil for
   ///     none.
-  public init(_ model: LanguageModel, _ work: ModelWork, sourceCount: Int? = nil) {
+  ///   - keyValueType: how keys and values are kept.
+  public init(
+    _ model: LanguageModel, _ work: ModelWork, sourceCount: Int? = nil,
+    keyValueType: KeyValueType = .float16
+  ) {
     var random = SplitMix64(state: 0x6265_6E63_68)
     self.model = model
     self.work = work
+    self.keyValueType = keyValueType
     source = sourceCount.map { .tokens(model.randomTokens($0, using: &random)) }
     noise = FloatMatrix(
       rowCount: Self.noiseRowCount, columnCount: model.configuration.keyValueWidth, using: &random)
@@ -42,7 +48,8 @@ public struct Benchmark: ~Copyable {
     }
     return BenchmarkResult(
       test: test, seconds: seconds, productCount: work.productCount(of: test),
-      byteCount: test.kind == .decode ? test.count * work.byteCountPerPass(of: test) : nil)
+      byteCount: test.kind == .decode
+        ? test.count * work.byteCountPerPass(of: test, keyValueType) : nil)
   }
 
   var configuration: ModelConfiguration { model.configuration }
@@ -73,7 +80,8 @@ public struct Benchmark: ~Copyable {
 
   /// Times the passes that several texts share, from the first token of all to their last.
   private mutating func timeBatch(_ test: BenchmarkTest) throws -> Double {
-    let options = GenerationOptions(maximumTokenCount: test.count + 1, stopsAtEndOfText: false)
+    let options = GenerationOptions(
+      maximumTokenCount: test.count + 1, stopsAtEndOfText: false, keyValueType: keyValueType)
     let requests = model.randomTokens(test.textCount, using: &random).map {
       GenerationRequest([$0], options)
     }
@@ -97,7 +105,7 @@ public struct Benchmark: ~Copyable {
     let length = test.depth + test.count
     var session = try Session(
       model, capacity: length, promptCount: test.kind == .decode ? max(test.depth, 1) : length,
-      source: source)
+      source: source, keyValueType: keyValueType)
     session.fill(to: test.depth, noise)
     return session
   }

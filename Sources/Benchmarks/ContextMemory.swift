@@ -31,7 +31,8 @@ extension Benchmark {
       after = Self.anonymousByteCount()
     }
     return ContextMemory(
-      context: context, keyValueByteCount: configuration.cacheByteCount(capacity: context),
+      context: context,
+      keyValueByteCount: configuration.keyValueByteCount(capacity: context, type: keyValueType),
       workspaceByteCount: configuration.workspaceByteCount(capacity: context),
       growth: before.flatMap { before in after.map { $0 - before } }, seconds: seconds)
   }
@@ -45,11 +46,6 @@ extension Benchmark {
 }
 
 extension ModelConfiguration {
-  /// Bytes of the keys and values that a session makes room for.
-  package func cacheByteCount(capacity: Int) -> Int {
-    layerCount * capacity * 2 * keyValueWidth * MemoryLayout<Float>.stride
-  }
-
   /// Bytes of the intermediate results of one chunk, and of one row of logits.
   package func workspaceByteCount(capacity: Int) -> Int {
     // Inputs of linear layers are kept a second time as int8, with a scale and a start a group.

@@ -1,3 +1,4 @@
+package import Kernels
 package import Models
 package import Tensors
 
@@ -43,9 +44,12 @@ extension ModelConfiguration {
   }
 
   /// Bytes of the keys and values that a token behind so many positions sees.
-  package func keyValueByteCount(positions: Int) -> Int {
+  package func keyValueByteCount(seenAt positions: Int, _ type: KeyValueType) -> Int {
     slidingWindows.reduce(0) { sum, window in
-      sum + min(positions, window ?? .max) * 2 * keyValueWidth * MemoryLayout<Float>.stride
+      sum
+        + KeyValueCache.byteCount(
+          capacity: min(positions, window ?? .max), headCount: keyValueHeadCount,
+          headDimension: headDimension, window: nil, type: type)
     }
   }
 

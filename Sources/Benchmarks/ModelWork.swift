@@ -1,5 +1,5 @@
 import Adapters
-import Kernels
+public import Kernels
 public import Models
 public import Tensors
 
@@ -51,9 +51,9 @@ public struct ModelWork: Sendable {
   }
 
   /// Bytes that each pass of a decode reads: the weights, and the keys and values of every text.
-  public func byteCountPerPass(of test: BenchmarkTest) -> Int {
+  public func byteCountPerPass(of test: BenchmarkTest, _ keyValueType: KeyValueType) -> Int {
     let positions = test.depth + (test.count + 1) / 2
     return weightByteCount
-      + test.textCount * configuration.keyValueByteCount(positions: positions)
+      + test.textCount * configuration.keyValueByteCount(seenAt: positions, keyValueType)
   }
 }

@@ -79,6 +79,7 @@ struct BenchCommand: ParsableCommand {
   @Flag(help: "Print a Markdown table.")
   var markdown = false
 
+  @OptionGroup var keyValues: KeyValueOptions
   @OptionGroup var compute: ComputeOptions
 
   func run() throws {
@@ -89,7 +90,8 @@ struct BenchCommand: ParsableCommand {
       tests + (context.map { [BenchmarkTest(.decode, 1, depth: $0 - 1)] } ?? []),
       on: subject.model)
     var meter = LimitMeter(with: kernels)
-    var benchmark = Benchmark(subject.model, subject.work, sourceCount: source)
+    var benchmark = Benchmark(
+      subject.model, subject.work, sourceCount: source, keyValueType: keyValues.kvType ?? .float16)
     let memory = try context.map { try benchmark.memory(ofContext: $0) }
     var results: [BenchmarkResult] = []
     let status = StatusLine()

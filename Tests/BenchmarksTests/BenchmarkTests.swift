@@ -80,8 +80,9 @@ struct BenchmarkTests {
     #expect(result.seconds[0] > 0)
     #expect(abs(result.tokensPerSecond * result.seconds[0] - 12) < 1e-6)
     #expect(work.productCount(of: test) == 4 * work.productCount(of: alone))
-    let cache = configuration.keyValueByteCount(positions: 2)
-    #expect(work.byteCountPerPass(of: test) == work.byteCountPerPass(of: alone) + 3 * cache)
+    let cache = configuration.keyValueByteCount(seenAt: 2, .int8)
+    #expect(
+      work.byteCountPerPass(of: test, .int8) == work.byteCountPerPass(of: alone, .int8) + 3 * cache)
   }
 
   @Test func `a source is read by a random FLARE adapter and changes the logits`() throws {
@@ -115,19 +116,20 @@ struct BenchmarkTests {
     // Five norms of 64 beside the matrices, all BF16; the tied head is the embeddings.
     #expect(work.weightByteCount == 2 * (layers + head + 5 * 64))
     #expect(work.parameterCount == layers + head + 5 * 64)
-    let near = work.byteCountPerPass(of: BenchmarkTest(.decode, 1))
-    let far = work.byteCountPerPass(of: BenchmarkTest(.decode, 1, depth: 101))
-    #expect(far - near == 101 * configuration.keyValueByteCount(positions: 1))
+    // Keys and values are read in tiles of 64 positions.
+    let near = work.byteCountPerPass(of: BenchmarkTest(.decode, 1), .float16)
+    let far = work.byteCountPerPass(of: BenchmarkTest(.decode, 1, depth: 128), .float16)
+    #expect(far - near == 2 * 64 * configuration.layerCount * 2 * 2 * configuration.keyValueWidth)
   }
 
   @Test func `a window bounds the keys and values that are read`() throws {
     let gemma = try #require(ModelShape(named: "gemma-2-2b"))
     let configuration = try ModelConfiguration(huggingFace: gemma.configuration)
     func byteCount(_ positions: Int) -> Int {
-      configuration.keyValueByteCount(positions: positions)
+      configuration.keyValueByteCount(seenAt: positions, .float16)
     }
     #expect(byteCount(1) > 0)
-    #expect((byteCount(4097) - byteCount(4096)) * 2 == byteCount(1))
+    #expect((byteCount(4160) - byteCount(4096)) * 2 == byteCount(64))
   }
 
   @Test func `an adapter's bytes are read with the weights`() throws {
