@@ -205,6 +205,14 @@ static inline __attribute__((always_inline)) void multiply_tile(weight_type type
 
 typedef __m256i sum_register;
 
+#ifdef FLARE_AVX_VNNI
+
+static inline __m256i add_products(bool narrow, __m256i sum, __m256i weights, __m256i quants) {
+  return _mm256_dpbusd_avx_epi32(sum, weights, quants);
+}
+
+#else
+
 static inline __m256i add_products(bool narrow, __m256i sum, __m256i weights, __m256i quants) {
   __m256i pairs = _mm256_maddubs_epi16(weights, quants);
   if (narrow) return _mm256_add_epi16(sum, pairs);
@@ -212,6 +220,8 @@ static inline __m256i add_products(bool narrow, __m256i sum, __m256i weights, __
 }
 
 #define FLARE_NARROW_SUMS
+#endif
+
 #include "loops/limits_forms.h"
 
 #pragma clang attribute pop
