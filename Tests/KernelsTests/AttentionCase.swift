@@ -20,11 +20,9 @@ struct AttentionCase: CustomTestStringConvertible {
   var keyColumns: Int { keyValueHeads * headDimension }
 
   struct Inputs: Sendable {
-    /// [rows, heads · headDimension]
-    var queries: [Float]
-    /// [positions, keyValueHeads · headDimension]
-    var keys: [Float]
-    var values: [Float]
+    var queries: [Float]  // [rows, heads · headDimension]
+    var keys: [Float]  // [positions, keyValueHeads · headDimension]
+    var values: [Float]  // as keys
   }
 
   /// Random numbers of the size that keys have in models.
