@@ -13,8 +13,8 @@ let package = Package(
     .library(
       name: "Flare",
       targets: [
-        "Adapters", "Bundles", "Conversion", "Evaluation", "Files", "JSON", "Kernels", "Models",
-        "Quantization", "Tensors", "Tokenizers", "WeightFiles",
+        "Adapters", "Benchmarks", "Bundles", "Conversion", "Evaluation", "Files", "JSON", "Kernels",
+        "Models", "Quantization", "Tensors", "Tokenizers", "WeightFiles",
       ]),
   ],
   dependencies: [
@@ -57,6 +57,11 @@ let package = Package(
       ]),
     .target(name: "Evaluation", dependencies: ["Adapters", "Files", "JSON", "Models", system]),
     .target(
+      name: "Benchmarks",
+      dependencies: [
+        "Adapters", "JSON", "Kernels", "Models", "Quantization", "Tensors", system,
+      ]),
+    .target(
       name: "Conversion",
       dependencies: [
         "Adapters", "Bundles", "Files", "JSON", "Kernels", "Models", "Quantization", "Tensors",
@@ -67,8 +72,8 @@ let package = Package(
     .executableTarget(
       name: "FlareCommand",
       dependencies: [
-        "Adapters", "Bundles", "Conversion", "Evaluation", "Files", "JSON", "Kernels", "Models",
-        "Quantization", "Tensors", "Tokenizers", "WeightFiles", system,
+        "Adapters", "Benchmarks", "Bundles", "Conversion", "Evaluation", "Files", "JSON", "Kernels",
+        "Models", "Quantization", "Tensors", "Tokenizers", "WeightFiles", system,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
@@ -102,6 +107,11 @@ let package = Package(
       dependencies: [
         "Adapters", "Conversion", "JSON", "Kernels", "Models", "Quantization", "Tensors",
         "TestSupport", "WeightFiles", system,
+      ]),
+    .testTarget(
+      name: "BenchmarksTests",
+      dependencies: [
+        "Adapters", "Benchmarks", "Kernels", "Models", "Quantization", "Tensors", "TestSupport",
       ]),
     .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "TestSupport", system]),
     .testTarget(

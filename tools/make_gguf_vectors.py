@@ -151,8 +151,9 @@ def quantized_lora(writer):
 def blocks():
     """Three rows of 512 columns as blocks of each type that Flare repacks, and their values.
 
-    Q8_0 and Q4_0 are quantized numbers. K blocks are random bytes with sane float16 scales: a row as
-    it comes, one whose quants and scales are all ones, one with negative, subnormal and zero scales.
+    Q8_0 and Q4_0 are quantized numbers. K blocks are random bytes with sane float16 scales: a row
+    as it comes, one whose quants and scales are all ones, one with negative, subnormal and zero
+    scales.
     """
     random = np.random.default_rng(SEED)
     halves = {Type.Q4_K: [0, 2], Type.Q6_K: [208]}  # where d, and dmin, begin in a block

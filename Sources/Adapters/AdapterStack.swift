@@ -61,6 +61,9 @@ public struct AdapterStack: Sendable {
     }
   }
 
+  /// The adapters, in order.
+  public var members: [Member] { levels.map { Member($0.adapter, weight: $0.weight) } }
+
   /// The stack without adapters.
   public static let empty = AdapterStack(levels: [])
 

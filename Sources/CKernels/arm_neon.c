@@ -123,6 +123,15 @@ static inline __attribute__((always_inline)) void multiply_tile(weight_type type
 
 #include "loops/matmul_forms.h"
 
+typedef int32x4_t sum_register;
+
+static inline int32x4_t add_products(bool narrow, int32x4_t sum, int32x4_t weights,
+                                     int32x4_t quants) {
+  return vdotq_s32(sum, vreinterpretq_s8_s32(weights), vreinterpretq_s8_s32(quants));
+}
+
+#include "loops/limits_forms.h"
+
 #pragma clang attribute pop
 
 const flare_kernels flare_kernels_neon = FLARE_KERNEL_TABLE;

@@ -9,11 +9,17 @@
 #endif
 #endif
 
+#if defined(__x86_64__)
+static bool has_avx2(void) {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+         __builtin_cpu_supports("f16c");
+}
+#endif
+
 static bool is_available(const char *name) {
 #if defined(__x86_64__)
-  if (strcmp(name, "avx2") == 0)
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-           __builtin_cpu_supports("f16c");
+  if (strcmp(name, "avx2") == 0) return has_avx2();
+  if (strcmp(name, "avxvnni") == 0) return has_avx2() && __builtin_cpu_supports("avxvnni");
   if (strcmp(name, "avx512") == 0)
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
@@ -29,6 +35,7 @@ const flare_kernels *flare_kernels_for(const char *name) {
       &flare_kernels_generic,
 #if defined(__x86_64__)
       &flare_kernels_avx2,
+      &flare_kernels_avxvnni,
       &flare_kernels_avx512,
 #elif defined(__aarch64__)
       &flare_kernels_neon,

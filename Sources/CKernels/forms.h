@@ -11,6 +11,7 @@
 extern const flare_kernels flare_kernels_generic;
 #if defined(__x86_64__)
 extern const flare_kernels flare_kernels_avx2;
+extern const flare_kernels flare_kernels_avxvnni;
 extern const flare_kernels flare_kernels_avx512;
 #elif defined(__aarch64__)
 extern const flare_kernels flare_kernels_neon;

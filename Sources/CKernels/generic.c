@@ -130,6 +130,20 @@ static inline void dequantize_row(weight_type type, const flare_panels *w, size_
   }
 }
 
+/// The form's own step on a chunk that the compiler takes for new each time.
+static size_t flare_multiply_registers_generic(bool narrow, size_t rounds) {
+  if (narrow) return 0;
+  uint8_t weights[4 * FLARE_PANEL_ROWS] = {0};
+  int8_t quants[4] = {0};
+  int32_t sums[FLARE_PANEL_ROWS] = {0};
+  for (size_t round = 0; round < rounds; round++) {
+    __asm__ volatile("" : : "r"(weights), "r"(quants) : "memory");
+    add_chunk(weights, 0, 0xFF, quants, sums);
+  }
+  __asm__ volatile("" : : "r"(sums) : "memory");
+  return rounds * sizeof weights;
+}
+
 void flare_dequantize_row_int8(const flare_panels *w, size_t row, float *out) {
   dequantize_row(INT8, w, row, out);
 }
@@ -144,6 +158,16 @@ void flare_dequantize_row_q4_k(const flare_panels *w, size_t row, float *out) {
 
 void flare_dequantize_row_q6_k(const flare_panels *w, size_t row, float *out) {
   dequantize_row(Q6_K, w, row, out);
+}
+
+size_t flare_key_value_tile_size(flare_key_value_type type, size_t head_dimension) {
+  size_t columns = head_dimension + rounded_up_to_panels(head_dimension);
+  size_t scales = type == FLARE_KEY_VALUE_INT8 ? 2 * key_value_groups(head_dimension) : 0;
+  return FLARE_KEY_VALUE_TILE * (columns * element_size(type) + scales * sizeof(uint16_t));
+}
+
+size_t flare_attention_partial_size(size_t head_dimension) {
+  return rounded_up_to_panels(head_dimension) + FLARE_KEY_VALUE_PANEL;
 }
 
 const flare_kernels flare_kernels_generic = FLARE_KERNEL_TABLE;

@@ -60,7 +60,7 @@ void flare_repack_panel_q4_0(const uint8_t *rows, size_t row_count, size_t group
 }
 
 /// The scale and the minimum of group g, 6 bits each, from their 12 bytes: the first four pairs
-/// stand in the low bits of 8 bytes, the others have 4 bits of their own and 2 that were left there.
+/// stand in the low bits of 8 bytes, the others have 4 bits of their own and 2 that were left.
 static inline void unpack_scale_q4_k(const uint8_t *packed, size_t g, uint8_t *scale,
                                      uint8_t *minimum) {
   if (g < 4) {

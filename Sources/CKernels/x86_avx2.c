@@ -1,5 +1,5 @@
 // AVX2: `vpmaddubsw` multiplies unsigned by signed bytes and adds pairs in 16 bits, 8 rows at a
-// time.
+// time. With FLARE_AVX_VNNI, which x86_avxvnni.c defines, `vpdpbusd` adds four in 32 bits.
 
 #if defined(__x86_64__)
 
@@ -7,9 +7,14 @@
 
 #include "forms.h"
 
-#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
-
+#ifdef FLARE_AVX_VNNI
+#define FLARE_FORM avxvnni
+#pragma clang attribute push(__attribute__((target("avx2,avxvnni,fma,f16c"))), apply_to = function)
+#else
 #define FLARE_FORM avx2
+#pragma clang attribute push(__attribute__((target("avx2,fma,f16c"))), apply_to = function)
+#endif
+
 #define FLARE_VECTOR_SIZE 32
 #define FLARE_HARDWARE_F16
 #include "loops/all.h"
@@ -30,11 +35,49 @@ static inline __m256i broadcast_chunk(const int8_t *x) {
   return _mm256_set1_epi32(chunk);
 }
 
+#ifdef FLARE_AVX_VNNI
+
+static inline __attribute__((always_inline)) void sum_group_int8(int rows, const uint8_t *weights,
+                                                                 const int8_t *quants,
+                                                                 const int32_t *starts,
+                                                                 __m256i *sums) {
+  for (int i = 0; i < rows; i++) sums[i] = _mm256_set1_epi32(16 * starts[i]);
+  KEEP_ROLLED for (int load = 0; load < 8; load++) {
+    __m256i bytes = _mm256_loadu_si256((const __m256i *)(weights + 64 * load));
+    for (int i = 0; i < rows; i++) {
+      __m256i chunk = broadcast_chunk(quants + FLARE_GROUP_SIZE * i + 4 * load);
+      sums[i] = _mm256_dpbusd_avx_epi32(sums[i], bytes, chunk);
+    }
+  }
+}
+
+static inline __attribute__((always_inline)) void sum_group_int4(int rows, const uint8_t *weights,
+                                                                 const int8_t *quants,
+                                                                 const int32_t *starts,
+                                                                 __m256i *sums) {
+  const __m256i nibble = _mm256_set1_epi8(0x0F);
+  for (int i = 0; i < rows; i++) sums[i] = _mm256_set1_epi32(starts[i]);
+  KEEP_ROLLED for (int load = 0; load < 4; load++) {
+    __m256i bytes = _mm256_loadu_si256((const __m256i *)(weights + 64 * load));
+    __m256i low = _mm256_and_si256(bytes, nibble);
+    __m256i high = _mm256_and_si256(_mm256_srli_epi16(bytes, 4), nibble);
+    for (int i = 0; i < rows; i++) {
+      const int8_t *x = quants + FLARE_GROUP_SIZE * i + 4 * load;
+      sums[i] = _mm256_dpbusd_avx_epi32(sums[i], low, broadcast_chunk(x));
+      sums[i] = _mm256_dpbusd_avx_epi32(sums[i], high, broadcast_chunk(x + 16));
+    }
+  }
+}
+
+#else
+
 /// Sums of a group of int8 weights. Their unsigned form would overflow 16 bits (2 · 255 · 127), so
 /// the sign goes to the activation: |w| · (a · sign w) is at most 2 · 128 · 127.
 static inline __attribute__((always_inline)) void sum_group_int8(int rows, const uint8_t *weights,
                                                                  const int8_t *quants,
+                                                                 const int32_t *starts,
                                                                  __m256i *sums) {
+  (void)starts;  // signed weights have no bias to take off
   const __m256i bias = _mm256_set1_epi8((char)0x80), ones = _mm256_set1_epi16(1);
   for (int i = 0; i < rows; i++) sums[i] = _mm256_setzero_si256();
   KEEP_ROLLED for (int load = 0; load < 8; load++) {
@@ -71,6 +114,8 @@ static inline __attribute__((always_inline)) void sum_group_int4(int rows, const
     sums[i] = _mm256_add_epi32(_mm256_madd_epi16(sums[i], ones), _mm256_set1_epi32(starts[i]));
 }
 
+#endif
+
 static inline __m256 load_halves(const uint8_t *halves) {
   return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)halves));
 }
@@ -85,7 +130,7 @@ static inline __attribute__((always_inline)) void sum_group(weight_type type, in
                                                             const int32_t *starts, __m256i *sums) {
   static const int32_t no_starts[FLARE_TILE_ROWS] = {0};
   switch (type) {
-    case INT8: sum_group_int8(rows, weights, quants, sums); break;
+    case INT8: sum_group_int8(rows, weights, quants, starts, sums); break;
     case INT4: sum_group_int4(rows, weights, quants, starts, sums); break;
     case Q4_K: sum_group_int4(rows, weights, quants, no_starts, sums); break;
     case Q6_K: sum_group_q6_k(rows, weights, scales, half, quants, sums); break;
@@ -158,8 +203,25 @@ static inline __attribute__((always_inline)) void multiply_tile(weight_type type
 
 #include "loops/matmul_forms.h"
 
+typedef __m256i sum_register;
+
+static inline __m256i add_products(bool narrow, __m256i sum, __m256i weights, __m256i quants) {
+#ifdef FLARE_AVX_VNNI
+  return _mm256_dpbusd_avx_epi32(sum, weights, quants);
+#else
+  __m256i pairs = _mm256_maddubs_epi16(weights, quants);
+  if (narrow) return _mm256_add_epi16(sum, pairs);
+  return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
+#endif
+}
+
+#ifndef FLARE_AVX_VNNI
+#define FLARE_NARROW_SUMS
+#endif
+#include "loops/limits_forms.h"
+
 #pragma clang attribute pop
 
-const flare_kernels flare_kernels_avx2 = FLARE_KERNEL_TABLE;
+const flare_kernels JOIN(kernels, FLARE_FORM) = FLARE_KERNEL_TABLE;
 
 #endif

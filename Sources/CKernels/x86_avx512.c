@@ -105,6 +105,14 @@ static inline __attribute__((always_inline)) void multiply_tile(weight_type type
 
 #include "loops/matmul_forms.h"
 
+typedef __m512i sum_register;
+
+static inline __m512i add_products(bool narrow, __m512i sum, __m512i weights, __m512i quants) {
+  return _mm512_dpbusd_epi32(sum, weights, quants);
+}
+
+#include "loops/limits_forms.h"
+
 #pragma clang attribute pop
 
 const flare_kernels flare_kernels_avx512 = FLARE_KERNEL_TABLE;

@@ -1,5 +1,6 @@
 import Adapters
 public import Files
+public import Kernels
 public import Models
 
 /// How well a model answers a set of questions, by exact match.
@@ -34,11 +35,14 @@ public struct ExactMatch: Sendable {
 
   /// Asks `model` every question.
   ///
-  /// - Parameter progress: called after each question with how many are done.
+  /// - Parameters:
+  ///   - keyValueType: how keys and values are kept.
+  ///   - progress: called after each question with how many are done.
   /// - Throws: `EvaluationError` when the setting needs translations that the set does not have;
   ///   `ModelError` when the model cannot read the text.
   public init(
     _ model: LanguageModel, on set: QuestionSet, _ setting: Setting = .target,
+    keyValueType: KeyValueType = .float16,
     progress: (Int) -> Void = { _ in }
   ) throws {
     let questions = set.questions
@@ -63,7 +67,8 @@ public struct ExactMatch: Sendable {
       }
       let text = try model.generate(
         from: prompt, source: source,
-        GenerationOptions(maximumTokenCount: Self.maximumAnswerTokenCount))
+        GenerationOptions(
+          maximumTokenCount: Self.maximumAnswerTokenCount, keyValueType: keyValueType))
       // An answer is one line.
       let answer = String(text.prefix { !$0.isNewline })
       progress(index + 1)

@@ -1,6 +1,7 @@
 public import ArgumentParser
 public import Evaluation
 import JSON
+import Kernels
 import Models
 import SystemPackage
 
@@ -37,6 +38,7 @@ struct EvalCommand: ParsableCommand {
   @Flag(help: "Print JSON, with every prediction.")
   var json = false
 
+  @OptionGroup var keyValues: KeyValueOptions
   @OptionGroup var compute: ComputeOptions
 
   func run() throws {
@@ -45,7 +47,9 @@ struct EvalCommand: ParsableCommand {
     let model = try adapters.open(model, with: kernels)
     let bar = ProgressBar("Asking", total: questions.questions.count, unit: .items)
     let result = try bar.during {
-      try ExactMatch(model, on: questions, setting) { _ in bar.advance(by: 1) }
+      try ExactMatch(
+        model, on: questions, setting, keyValueType: keyValues.kvType ?? .float16
+      ) { _ in bar.advance(by: 1) }
     }
 
     if json {

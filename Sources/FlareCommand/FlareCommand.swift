@@ -19,6 +19,7 @@ struct FlareCommand: ParsableCommand {
       InspectCommand.self, ConvertCommand.self, MergeCommand.self, PackCommand.self,
       UnpackCommand.self, VerifyCommand.self, RunCommand.self, TokenizeCommand.self,
       LogitsCommand.self, EvalCommand.self, CombineCommand.self, CacheSourceCommand.self,
+      BenchCommand.self,
     ])
 
   /// Runs the command and turns its outcome into an exit code: 0 ok, 64 usage, 65 bad input, 70

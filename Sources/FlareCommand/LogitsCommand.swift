@@ -40,6 +40,7 @@ struct LogitsCommand: ParsableCommand {
   @Flag(help: "Replace the file if it exists.")
   var overwrite = false
 
+  @OptionGroup var keyValues: KeyValueOptions
   @OptionGroup var compute: ComputeOptions
 
   func validate() throws {
@@ -59,7 +60,8 @@ struct LogitsCommand: ParsableCommand {
         "'--prompt-length' says what a source is aligned with, and none is given")
     }
     let logits = try model.logits(
-      of: tokens.tokens, promptCount: promptLength, source: source)
+      of: tokens.tokens, promptCount: promptLength, source: source,
+      keyValueType: keyValues.kvType ?? .float32)
     let tensor = kernels.tensor(
       logits, shape: [logits.rowCount, logits.columnCount], as: .float32)
     let table = TensorTable([("logits", tensor)])

@@ -1,6 +1,7 @@
 import Adapters
 import ArgumentParser
 import JSON
+import Kernels
 import Models
 import SystemPackage
 

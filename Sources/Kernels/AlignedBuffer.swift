@@ -1,5 +1,11 @@
 import Files
 
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
 /// Mutable memory aligned to a cache line: the storage of every matrix.
 ///
 /// Each buffer belongs to one noncopyable value, whose exclusive access is what makes writing safe;
@@ -12,15 +18,30 @@ import Files
   /// The first element; the memory never moves.
   @unsafe let pointer: UnsafeMutablePointer<Element>
 
-  init(count: Int, repeating element: Element) {
+  private nonisolated(unsafe) let allocation: UnsafeMutableRawPointer
+
+  private static var alignment: Int { 64 }
+
+  /// `count` elements of zero bytes.
+  ///
+  /// The zeros of a large buffer come from the system page by page, when they are first touched:
+  /// what is never used costs neither memory nor time.
+  init(count: Int) {
     precondition(count >= 0, "Negative count")
-    let bytes = UnsafeMutableRawPointer.allocate(
-      byteCount: max(1, count * MemoryLayout<Element>.stride), alignment: 64)
-    unsafe pointer = bytes.initializeMemory(as: Element.self, repeating: element, count: count)
+    let (byteCount, overflows) = count.multipliedReportingOverflow(
+      by: MemoryLayout<Element>.stride)
+    precondition(!overflows, "Count out of bounds")
+    // The C library hands fresh pages out as they are, but has no call that also aligns them.
+    guard let allocation = unsafe calloc(1, byteCount + Self.alignment) else {
+      fatalError("Out of memory: \(byteCount) bytes could not be had")
+    }
+    unsafe self.allocation = allocation
+    unsafe pointer = allocation.alignedUp(toMultipleOf: Self.alignment)
+      .bindMemory(to: Element.self, capacity: count)
     self.count = count
   }
 
-  deinit { unsafe pointer.deallocate() }
+  deinit { unsafe free(allocation) }
 
   /// Part of the elements.
   @_lifetime(borrow self)

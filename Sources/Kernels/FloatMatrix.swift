@@ -21,7 +21,7 @@ public struct FloatMatrix: ~Copyable, Sendable {
     self.rowCapacity = rowCapacity
     self.columnCount = columnCount
     rowCount = rowCapacity
-    buffer = AlignedBuffer(count: rowCapacity * columnCount, repeating: 0)
+    buffer = AlignedBuffer(count: rowCapacity * columnCount)
   }
 
   /// Gives the memory another shape, whose elements are whatever it held.

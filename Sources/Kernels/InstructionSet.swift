@@ -15,6 +15,8 @@ public enum InstructionSet: String, Sendable, CaseIterable {
   case generic
   /// x86-64 with AVX2, FMA and F16C.
   case avx2
+  /// x86-64 with AVX2 and AVX-VNNI.
+  case avxvnni
   /// x86-64 with AVX-512 F, BW, DQ, VL and VNNI.
   case avx512
   /// 64-bit ARM with dot products.
@@ -25,7 +27,7 @@ public enum InstructionSet: String, Sendable, CaseIterable {
 
   /// The fastest that this CPU can run.
   public static var best: InstructionSet {
-    [.avx512, .avx2, .neon].first { $0.isAvailable } ?? .generic
+    [.avx512, .avxvnni, .avx2, .neon].first { $0.isAvailable } ?? .generic
   }
 
   /// What the environment variable `FLARE_ISA` names, or the fastest when it is not set.

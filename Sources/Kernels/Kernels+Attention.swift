@@ -35,45 +35,42 @@ extension Kernels {
     into output: inout FloatMatrix
   ) {
     output.rowCount = queries.rowCount
-    for text in texts {
-      attend(queries: queries, text, scale: scale, softCap: softCap, into: &output)
-    }
-  }
+    precondition(output.columnCount == queries.columnCount, "Column counts differ")
+    let plan = unsafe AttentionPlan(
+      queries, texts, scale: scale, softCap: softCap, output: output.mutablePointer)
+    if plan.taskCount == 0 { return }
+    plan.reservePartials()
 
-  private func attend(
-    queries: borrowing FloatMatrix, _ text: TextRows, scale: Float, softCap: Float?,
-    into output: inout FloatMatrix
-  ) {
-    let cache = text.cache, headDimension = cache.headDimension, window = cache.window
-    let rowCount = text.rows.count, positionCount = cache.positionCount
-    precondition(
-      1...Self.maximumHeadDimension ~= headDimension, "Head dimension out of bounds")
-    precondition(text.firstPosition >= 0, "Position out of bounds")
-    precondition(window ?? 1 > 0 && softCap ?? 1 > 0, "Window or cap out of bounds")
-    let keyColumns = cache.headCount * headDimension
-    precondition(
-      queries.columnCount % keyColumns == 0 && output.columnCount == queries.columnCount,
-      "Queries are no whole number of groups")
-    let sharing = queries.columnCount / keyColumns
-    let offset = text.rows.lowerBound * queries.columnCount
-
-    nonisolated(unsafe) let attention = unsafe flare_attention(
-      queries: queries.pointer + offset, keys: cache.keys.pointer, values: cache.values.pointer,
-      output: output.mutablePointer + offset, head_count: sharing * cache.headCount,
-      key_value_head_count: cache.headCount, head_dimension: headDimension,
-      first_position: text.firstPosition, window: window ?? Int.max, scale: scale,
-      soft_cap: softCap ?? 0)
-    let attend = unsafe table.pointee.attend
-    let blockRows = max(1, FLARE_ATTENTION_QUERIES / sharing)
-    let blockCount = (rowCount + blockRows - 1) / blockRows
-    let seen = min(window ?? positionCount, positionCount)
-    let cost = 2 * blockRows * sharing * seen * headDimension
-    pool.parallelFor(count: cache.headCount * blockCount, grain: Self.grain(cost: cost)) {
-      tasks in
+    let attend = unsafe table.pointee.attend, attendSegment = unsafe table.pointee.attend_segment
+    pool.parallelFor(
+      count: plan.taskCount, grain: Self.grain(cost: plan.cost / plan.taskCount)
+    ) { tasks in
       for task in tasks {
-        let (head, block) = task.quotientAndRemainder(dividingBy: blockCount)
-        let first = block * blockRows, end = min(first + blockRows, rowCount)
-        unsafe withUnsafePointer(to: attention) { unsafe attend($0, head, first, end) }
+        guard let (text, part, head) = plan.work(of: task) else { continue }
+        let rows = plan.rows(ofPart: part, of: text)
+        unsafe plan.withAttention(of: text) { attention in
+          if plan.isSegmented(text) {
+            let segment = plan.segments(of: text).lowerBound + part
+            unsafe attendSegment(
+              attention, head, rows.upperBound, segment, plan.partials(part, head, of: text))
+          } else {
+            unsafe attend(attention, head, rows.lowerBound, rows.upperBound)
+          }
+        }
+      }
+    }
+
+    guard texts.indices.contains(where: plan.isSegmented) else { return }
+    let merge = unsafe table.pointee.merge_segments
+    pool.parallelFor(count: texts.count * plan.headCount) { tasks in
+      for task in tasks {
+        let (text, head) = task.quotientAndRemainder(dividingBy: plan.headCount)
+        guard plan.isSegmented(text) else { continue }
+        unsafe plan.withAttention(of: text) { attention in
+          unsafe merge(
+            attention, head, plan.texts[text].rows.count, plan.partCount(of: text),
+            plan.partials(0, head, of: text), plan.partialsStride(of: text))
+        }
       }
     }
   }

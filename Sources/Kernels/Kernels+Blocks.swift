@@ -5,12 +5,12 @@ public import Tensors
 extension Kernels {
   /// The blocks of a GGUF tensor as a grouped tensor of exactly the same values.
   ///
-  /// Scales are taken over bit by bit, also those that are not finite: such a weight shows as NaN or
-  /// infinity in whatever it is multiplied with.
+  /// Scales are taken over bit by bit, also those that are not finite: such a weight shows as NaN
+  /// or infinity in whatever it is multiplied with.
   ///
   /// - Parameters:
-  ///   - blocks: the rows of the tensor as they are in the file, in blocks of Q8_0 for `groupedInt8`,
-  ///     Q4_0 for `groupedInt4`, Q4_K for `groupedQ4K`, Q6_K for `groupedQ6K`.
+  ///   - blocks: the rows of the tensor as they are in the file, in blocks of Q8_0 for
+  ///     `groupedInt8`, Q4_0 for `groupedInt4`, Q4_K for `groupedQ4K`, Q6_K for `groupedQ6K`.
   ///   - shape: [rows, columns] of the elements.
   /// - Precondition: `type` can have the shape, and `blocks` has the bytes of it.
   public func repack(_ blocks: Tensor, shape: Shape, as type: ElementType) -> Tensor {

@@ -70,7 +70,7 @@ extension Kernels {
     unsafe body(&answer, &size)
     // Sizes beyond 2²⁴ are rounded to a float, perhaps down.
     size = Int32(answer.nextUp) + 1
-    let work = AlignedBuffer<Float>(count: Int(size), repeating: 0)
+    let work = AlignedBuffer<Float>(count: Int(size))
     unsafe body(work.pointer, &size)
   }
 }

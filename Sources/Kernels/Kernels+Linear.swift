@@ -155,7 +155,7 @@ extension Kernels {
       ) { range in
         // One scratch block a range: its cost is small beside that of the product.
         let scratch = AlignedBuffer<Float>(
-          count: min(range.count, Self.blockRowCount) * columns, repeating: 0)
+          count: min(range.count, Self.blockRowCount) * columns)
         for start in Swift.stride(
           from: range.lowerBound, to: range.upperBound, by: Self.blockRowCount)
         {

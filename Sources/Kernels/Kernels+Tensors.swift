@@ -121,7 +121,7 @@ extension Kernels {
     pool.parallelFor(count: w.rowCount, grain: Self.grain(cost: rank * columns)) { rows in
       // A few rows at a time, so that the product is still in the cache when it is added.
       let blockRows = max(1, min(rows.count, Self.productElementCount / columns))
-      let product = AlignedBuffer<Float>(count: blockRows * columns, repeating: 0)
+      let product = AlignedBuffer<Float>(count: blockRows * columns)
       for first in stride(from: rows.lowerBound, to: rows.upperBound, by: blockRows) {
         let count = min(blockRows, rows.upperBound - first)
         let block = unsafe product.pointer

@@ -18,9 +18,9 @@ public struct LayerInput: ~Copyable, Sendable {
   public init(rowCapacity: Int, columnCount: Int) {
     let groupCount = columnCount / FLARE_GROUP_SIZE
     floats = FloatMatrix(rowCapacity: rowCapacity, columnCount: columnCount)
-    quants = AlignedBuffer(count: rowCapacity * columnCount, repeating: 0)
-    scales = AlignedBuffer(count: rowCapacity * groupCount, repeating: 0)
-    starts = AlignedBuffer(count: rowCapacity * groupCount, repeating: 0)
+    quants = AlignedBuffer(count: rowCapacity * columnCount)
+    scales = AlignedBuffer(count: rowCapacity * groupCount)
+    starts = AlignedBuffer(count: rowCapacity * groupCount)
   }
 
   /// The float rows.

@@ -14,10 +14,14 @@ final class DecodingState {
   private(set) var positionCount = 0
   let capacity: Int
 
-  /// - Parameter capacity: the longest text the state can hold, in tokens.
+  /// - Parameters:
+  ///   - capacity: the longest text the state can hold, in tokens.
+  ///   - keyValueType: how keys and values are kept.
+  ///   - chunkSize: the most positions that go through the model together.
   init(
     _ configuration: ModelConfiguration, capacity: Int, pass: ForwardPass,
-    source: PairedSource? = nil
+    source: PairedSource? = nil, keyValueType: KeyValueType,
+    chunkSize: Int = Workspace.chunkSize
   ) {
     precondition((pass == .target) == (source != nil), "Source states belong to the target pass")
     self.pass = pass
@@ -26,7 +30,8 @@ final class DecodingState {
     caches = configuration.slidingWindows.map { window in
       KeyValueCache(
         capacity: capacity, headCount: configuration.keyValueHeadCount,
-        headDimension: configuration.headDimension, window: window)
+        headDimension: configuration.headDimension, window: window, type: keyValueType,
+        chunkSize: chunkSize)
     }
   }
 
@@ -36,5 +41,15 @@ final class DecodingState {
   func truncate(to count: Int) {
     for cache in caches { cache.truncate(to: count) }
     positionCount = count
+  }
+
+  /// Makes the text `count` positions long with rows of `noise`, `[rows, keyValueWidth]`, for keys
+  /// and values.
+  func fill(to count: Int, _ noise: borrowing FloatMatrix, _ kernels: Kernels) {
+    while positionCount < count {
+      let rows = 0..<min(count - positionCount, noise.rowCount)
+      for cache in caches { kernels.append(keys: noise, values: noise, rows: rows, to: cache) }
+      advance(by: rows.count)
+    }
   }
 }

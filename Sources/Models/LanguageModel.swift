@@ -1,5 +1,5 @@
 public import Adapters
-import JSON
+package import JSON
 public import Kernels
 public import SystemPackage
 public import Tensors
@@ -21,8 +21,7 @@ public struct LanguageModel: Sendable {
   /// The tensors of `sourceTransformer`.
   let sourceTensors: any TensorSource
   let kernels: Kernels
-  /// Holds what the mapped weights need alive, such as an unpacked bundle.
-  private let files: ModelFiles
+  private let origin: Origin
   /// The model's tensors before any adapter.
   private let baseTensors: any TensorSource
 
@@ -47,16 +46,30 @@ public struct LanguageModel: Sendable {
     adapters: [AdapterStack.Member] = [], with kernels: Kernels
   ) throws {
     try self.init(
-      files, tensors: tensors ?? files.tensors, adapters: adapters, with: kernels,
+      try Origin(files), tensors: tensors ?? files.tensors, adapters: adapters, with: kernels,
       tokenizer: try files.tokenizerPath.map { try Tokenizer(contentsOf: $0) })
   }
 
+  /// Makes a model that no files hold, without a tokenizer.
+  ///
+  /// - Parameters:
+  ///   - name: how messages call it.
+  ///   - configuration: what `config.json` would say.
+  package init(
+    _ name: String, configuration: JSONValue, tensors: any TensorSource,
+    adapters: [AdapterStack.Member] = [], with kernels: Kernels
+  ) throws {
+    try self.init(
+      try Origin(name, configuration), tensors: tensors, adapters: adapters, with: kernels,
+      tokenizer: nil)
+  }
+
   private init(
-    _ files: ModelFiles, tensors base: any TensorSource, adapters: [AdapterStack.Member],
+    _ origin: Origin, tensors base: any TensorSource, adapters: [AdapterStack.Member],
     with kernels: Kernels, tokenizer: Tokenizer?
   ) throws {
-    let own = try files.adapterPaths.map { AdapterStack.Member(try Adapter($0, with: kernels)) }
-    let configuration = try files.configuration()
+    let own = try origin.adapterPaths.map { AdapterStack.Member(try Adapter($0, with: kernels)) }
+    let configuration = origin.configuration
     let stack = try AdapterStack(own + adapters).fitted(
       to: base, isTied: configuration.tiesWordEmbeddings, with: kernels)
 
@@ -64,7 +77,7 @@ public struct LanguageModel: Sendable {
       let tensors = MergedTensors(base, stack, in: pass, with: kernels)
       let configuration = configuration.adapted(by: stack, from: base, to: tensors)
       var weights = WeightLoader(
-        tensors, of: files.path.string, stack.updates(in: pass), with: kernels)
+        tensors, of: origin.name, stack.updates(in: pass), with: kernels)
       let transformer = try Transformer(configuration, &weights)
       try weights.finish()
       return (transformer, tensors)
@@ -76,14 +89,14 @@ public struct LanguageModel: Sendable {
     self.configuration = target.0.configuration
     self.tokenizer = tokenizer
     self.adapters = stack
-    endOfTextTokens = Set(configuration.endOfTextTokens + (try files.generationEndTokens()))
+    endOfTextTokens = Set(configuration.endOfTextTokens + origin.generationEndTokens)
     self.kernels = kernels
-    self.files = files
+    self.origin = origin
     baseTensors = base
   }
 
   /// The text of `config.json`.
-  var configurationText: String { files.configurationJSON.serialized() }
+  var configurationText: String { origin.configurationText }
 
   /// The same model with other adapters on it, in order, after those that it brings itself.
   ///
@@ -94,7 +107,37 @@ public struct LanguageModel: Sendable {
   /// - Throws: a `FlareError` when an adapter does not fit.
   public func adapted(by adapters: [AdapterStack.Member]) throws -> LanguageModel {
     try LanguageModel(
-      files, tensors: baseTensors, adapters: adapters, with: kernels, tokenizer: tokenizer)
+      origin, tensors: baseTensors, adapters: adapters, with: kernels, tokenizer: tokenizer)
+  }
+}
+
+/// What a model is made of beside its tensors and its tokenizer.
+private struct Origin: Sendable {
+  /// How messages call the model.
+  let name: String
+  let configuration: ModelConfiguration
+  /// The text of `config.json`.
+  let configurationText: String
+  /// Directories of the residues that the model brings, in order.
+  var adapterPaths: [FilePath] = []
+  /// The tokens that `generation_config.json` adds to those that end a text.
+  var generationEndTokens: [Int] = []
+  /// Holds what the mapped weights need alive, such as an unpacked bundle.
+  private var files: ModelFiles?
+
+  init(_ files: ModelFiles) throws {
+    name = files.path.string
+    configuration = try files.configuration()
+    configurationText = files.configurationJSON.serialized()
+    adapterPaths = files.adapterPaths
+    generationEndTokens = try files.generationEndTokens()
+    self.files = files
+  }
+
+  init(_ name: String, _ configuration: JSONValue) throws {
+    self.name = name
+    self.configuration = try ModelConfiguration(huggingFace: configuration, subject: name)
+    configurationText = configuration.serialized()
   }
 }
 
@@ -118,17 +161,22 @@ extension ModelConfiguration {
 extension LanguageModel {
   /// The logits of every position of `tokens`, `[tokens.count, vocabularySize]`.
   ///
+  /// They are for comparing models, so keys and values are exact unless told otherwise.
+  ///
   /// - Parameters:
   ///   - promptCount: how many of the tokens are the prompt that a source is aligned with; nil for
   ///     all.
   ///   - source: what a FLARE adapter reads beside the text.
+  ///   - keyValueType: how keys and values are kept.
   /// - Throws: `ModelError` when a list is empty, a token is outside the vocabulary, or a source is
   ///   given that no adapter reads.
   public func logits(
-    of tokens: [Int], promptCount: Int? = nil, source: Source? = nil
+    of tokens: [Int], promptCount: Int? = nil, source: Source? = nil,
+    keyValueType: KeyValueType = .float32
   ) throws -> FloatMatrix {
     var session = try Session(
-      self, capacity: tokens.count, promptCount: promptCount ?? tokens.count, source: source)
+      self, capacity: tokens.count, promptCount: promptCount ?? tokens.count, source: source,
+      keyValueType: keyValueType)
     return try session.logits(of: tokens)
   }
 

@@ -49,6 +49,23 @@ public struct ModelConfiguration: Sendable {
 
   public var queryWidth: Int { attentionHeadCount * headDimension }
   public var keyValueWidth: Int { keyValueHeadCount * headDimension }
+
+  /// The memory that keys and values of a text of `capacity` positions take, in bytes: what all layers
+  /// reserve when a session begins, and have used up when the text is full.
+  ///
+  /// Layers with a window keep no more than the window and a chunk; see `KeyValueCache.byteCount`.
+  ///
+  /// - Parameter chunkSize: the most positions that go through the model together.
+  public func keyValueByteCount(
+    capacity: Int, type: KeyValueType = .float16, chunkSize: Int? = nil
+  ) -> Int {
+    slidingWindows.reduce(0) { sum, window in
+      sum
+        + KeyValueCache.byteCount(
+          capacity: capacity, headCount: keyValueHeadCount, headDimension: headDimension,
+          window: window, type: type, chunkSize: chunkSize ?? Workspace.chunkSize)
+    }
+  }
 }
 
 /// The families of models Flare runs.

@@ -19,7 +19,11 @@ public import Tensors
 public func quantize(
   _ tensor: Tensor, as type: ElementType, with kernels: Kernels
 ) throws(QuantizationError) -> Tensor {
-  guard let source = tensor.elementType.floatType, type.isQuantizationTarget,
+  guard type.isQuantizationTarget else {
+    throw QuantizationError(
+      .unsuitable, "Flare does not quantize to \(type), expected int8 or int4")
+  }
+  guard let source = tensor.elementType.floatType,
     let layout = GroupedLayout(type, shape: tensor.shape), layout.rowCount > 0
   else {
     throw QuantizationError(

@@ -73,8 +73,8 @@ extension ElementType {
 
 /// A grouped tensor of random bytes, so that every quant and both signs of scales occur.
 ///
-/// `editByte` replaces quants and the integer scales of groups. float16 scales come 16 in a row, one
-/// for each row of a panel: `editScale` replaces them by row and the index of their 16 in the panel.
+/// `editByte` replaces quants and the integer scales of groups. float16 scales come 16 in a row,
+/// one for each row of a panel: `editScale` replaces them by row and the index of their 16 in it.
 /// Scales are finite unless it does otherwise.
 func groupedTensor(
   _ type: ElementType, rows: Int, columns: Int, seed: UInt64,

@@ -38,6 +38,17 @@ import Testing
     #expect(array(tensor, with: kernels) == zeros)
   }
 
+  @Test(arguments: [ElementType.groupedQ4K, .groupedQ6K, .float32])
+  func `refuses types that it does not make`(type: ElementType) throws {
+    let kernels = try Kernels(threadCount: 1)
+    let weights = floatTensor(Array(repeating: 1, count: 256), rows: 1, columns: 256)
+    let error = #expect(throws: QuantizationError.self) {
+      try quantize(weights, as: type, with: kernels)
+    }
+    #expect(error?.code == .unsuitable)
+    #expect(error?.description == "Flare does not quantize to \(type), expected int8 or int4")
+  }
+
   @Test(arguments: [ElementType.groupedInt8, .groupedInt4], [Float.nan, .infinity, -.infinity])
   func `says which element is not finite`(type: ElementType, value: Float) throws {
     var weights = normalFloats(20 * 64, seed: 8)

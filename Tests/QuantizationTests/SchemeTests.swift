@@ -25,6 +25,7 @@ import Testing
     Row(name: "weight", decision: .keep(.notWeight)),
     Row(name: "a.weight", type: .int32, decision: .keep(.notFloat)),
     Row(name: "a.weight", type: .groupedInt8, decision: .keep(.alreadyQuantized)),
+    Row(name: "a.weight", type: .groupedQ4K, decision: .keep(.alreadyQuantized)),
   ])
   func `decides by name, shape and type`(row: Row) {
     let info = TensorInfo(name: row.name, shape: row.shape, elementType: row.type)

@@ -10,6 +10,7 @@
 static const flare_kernels *const forms[] = {
 #if defined(__x86_64__)
     &flare_kernels_avx2,
+    &flare_kernels_avxvnni,
     &flare_kernels_avx512,
 #elif defined(__aarch64__)
     &flare_kernels_neon,

@@ -24,10 +24,17 @@ enum {
   FLARE_BLOCK_SIZE = 256,
   /// Positions that one unpacking of a weight serves: the rows of a tile of activations.
   FLARE_TILE_ROWS = 8,
-  /// The widest attention head: bounds the scratch that `attend` takes from the stack (230 KB).
+  /// The widest attention head: bounds the scratch that `attend` takes from the stack (250 KB).
   FLARE_MAX_HEAD_DIMENSION = 256,
-  /// Queries that share one pass over a block of keys.
+  /// Queries that share one pass over a tile of keys.
   FLARE_ATTENTION_QUERIES = 64,
+  /// Positions whose attention is summed before it is merged with that of the positions before
+  /// them: what a thread takes of a long text. Segments begin at multiples of it.
+  FLARE_ATTENTION_SEGMENT = 512,
+  /// Positions of a tile of keys and values.
+  FLARE_KEY_VALUE_TILE = 64,
+  /// Columns of the panels that tiles are made of.
+  FLARE_KEY_VALUE_PANEL = 16,
 };
 
 /// Element types of float rows.
@@ -61,6 +68,25 @@ typedef struct flare_activations {
   size_t group_count;
 } flare_activations;
 
+/// How a cache keeps keys and values; int8 with a float16 scale for each 32 columns of a head.
+typedef enum flare_key_value_type {
+  FLARE_KEY_VALUE_F32,
+  FLARE_KEY_VALUE_F16,
+  FLARE_KEY_VALUE_INT8,
+} flare_key_value_type;
+
+/// The keys and values of one text in one layer, [tile_count][head_count] tiles of 64 positions.
+///
+/// Position p is in row p / 64 % tile_count, so that a later position takes the place of one that
+/// no query sees any more. What a tile looks like only the loops know.
+typedef struct flare_key_values {
+  uint8_t *bytes;
+  flare_key_value_type type;
+  size_t tile_count;
+  size_t head_count;
+  size_t head_dimension;
+} flare_key_values;
+
 /// What causal attention reads and writes.
 ///
 /// Query row i is at position first_position + i and sees the keys of positions up to its own, the
@@ -68,12 +94,9 @@ typedef struct flare_activations {
 /// query heads share a key-value head.
 typedef struct flare_attention {
   const float *queries;  // [query rows, head_count · head_dimension]
-  const float *keys;     // [positions, key_value_head_count · head_dimension]
-  const float *values;   // as keys
   float *output;         // as queries
+  flare_key_values cache;
   size_t head_count;
-  size_t key_value_head_count;
-  size_t head_dimension;
   size_t first_position;
   /// SIZE_MAX for all.
   size_t window;
@@ -85,7 +108,7 @@ typedef struct flare_attention {
 
 /// One form of every loop.
 typedef struct flare_kernels {
-  /// `generic`, `avx2`, `avx512` or `neon`.
+  /// `generic`, `avx2`, `avxvnni`, `avx512` or `neon`.
   const char *name;
 
   // Grouped weights.
@@ -153,8 +176,34 @@ typedef struct flare_kernels {
   /// cosines, sines [head_dimension / 2]
   void (*rotate)(float *x, const float *cosines, const float *sines, size_t head_count,
                  size_t head_dimension);
+
+  // Attention. All that is summed is summed in the order of positions, in parts that depend on
+  // positions alone: the two ways to attend give the same bits.
+
+  /// Writes a head of `count` rows of keys and values, [rows, head_count · head_dimension] floats,
+  /// at first_position and behind.
+  void (*append_key_values)(const flare_key_values *cache, const float *keys, const float *values,
+                            size_t head, size_t first_position, size_t count);
   /// Attention of the query heads of one key-value head, for query rows first..<end.
   void (*attend)(const flare_attention *attention, size_t key_value_head, size_t first, size_t end);
+  /// The same for query rows 0..<end, no more than 64 queries, and positions of one segment: a
+  /// partial result for each query, flare_attention_partial_size floats apart.
+  void (*attend_segment)(const flare_attention *attention, size_t key_value_head, size_t end,
+                         size_t segment, float *partials);
+  /// Attention of query rows 0..<end from the partial results of consecutive segments,
+  /// `partials_stride` floats apart.
+  void (*merge_segments)(const flare_attention *attention, size_t key_value_head, size_t end,
+                         size_t segment_count, const float *partials,
+                         size_t partials_stride);
+
+  // Limits, which benchmarks measure the loops above against.
+
+  /// Reads `count` bytes, a multiple of 8; gives all words mixed, so that none can be left out.
+  uint64_t (*read_bytes)(const uint8_t *bytes, size_t count);
+  /// Multiplies int8 weights by int8 activations, with the instructions of this form's matmul_int8
+  /// and registers alone, to 32-bit sums; `narrow` to 16-bit sums, as far as they last.
+  /// Gives how many products were added: 0 when the form has no narrow sums.
+  size_t (*multiply_registers)(bool narrow, size_t rounds);
 } flare_kernels;
 
 /// The form of that name, or NULL when there is none or this CPU cannot run it.
@@ -179,6 +228,12 @@ void flare_repack_panel_q4_k(const uint8_t *rows, size_t row_count, size_t group
                              uint8_t *panel);
 void flare_repack_panel_q6_k(const uint8_t *rows, size_t row_count, size_t group_count,
                              uint8_t *panel);
+
+/// Bytes of the keys and values of one head at 64 positions; a multiple of 64.
+size_t flare_key_value_tile_size(flare_key_value_type type, size_t head_dimension);
+
+/// Floats that `attend_segment` writes for a query; a multiple of 16.
+size_t flare_attention_partial_size(size_t head_dimension);
 
 /// Tells the core that this thread is waiting in a loop.
 static inline void flare_pause(void) {

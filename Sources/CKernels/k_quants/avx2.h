@@ -12,15 +12,13 @@ static inline __m256 minimum_q4_k(const uint8_t *scales, const uint8_t *block_sc
   return scale_q4_k(scales + FLARE_PANEL_ROWS, block_scales + 2 * FLARE_PANEL_ROWS, half);
 }
 
-/// Quants −32…31 of 8 rows: the nibbles of load p, low ones for columns 0…15 and high ones for
-/// 16…31, with their two bits from the plane behind all nibbles.
-static inline __attribute__((always_inline)) __m256i quants_q6_k(const uint8_t *weights, int p,
-                                                                 int columns) {
-  __m256i pair = _mm256_loadu_si256((const __m256i *)(weights + 64 * p));
-  __m256i bits = _mm256_loadu_si256((const __m256i *)(weights + 256 + 64 * (p / 2)));
+/// Quants −32…31 of 8 rows: nibbles of a load, low ones for columns 0…15 and high ones for 16…31,
+/// with their two bits from `bits`, which serve an even and an odd load.
+static inline __attribute__((always_inline)) __m256i quants_q6_k(__m256i pair, __m256i bits,
+                                                                 int is_odd, int are_high) {
   // The bits have to come from `position` to 4.
-  int position = 4 * (p % 2) + 2 * columns;
-  if (columns) pair = _mm256_srli_epi16(pair, 4);
+  const int position = 4 * is_odd + 2 * are_high;
+  if (are_high) pair = _mm256_srli_epi16(pair, 4);
   bits = position < 4 ? _mm256_slli_epi16(bits, 4 - position)
                       : _mm256_srli_epi16(bits, position - 4);
   __m256i quants = _mm256_or_si256(_mm256_and_si256(pair, _mm256_set1_epi8(0x0F)),
@@ -36,23 +34,29 @@ static inline __attribute__((always_inline)) void sum_group_q6_k(int rows, const
                                                                  const uint8_t *scales, int half,
                                                                  const int8_t *quants,
                                                                  __m256i *sums) {
-  for (int i = 0; i < rows; i++) sums[i] = _mm256_setzero_si256();
-  for (int columns = 0; columns < 2; columns++) {
+  for (int are_high = 0; are_high < 2; are_high++) {
     __m256i pairs[FLARE_TILE_ROWS];
     for (int i = 0; i < rows; i++) pairs[i] = _mm256_setzero_si256();
-    for (int p = 0; p < 4; p++) {
-      __m256i signed_weights = quants_q6_k(weights, p, columns);
-      __m256i magnitudes = _mm256_abs_epi8(signed_weights);
-      for (int i = 0; i < rows; i++) {
-        __m256i chunk = broadcast_chunk(quants + FLARE_GROUP_SIZE * i + 16 * columns + 4 * p);
-        pairs[i] = _mm256_add_epi16(
-            pairs[i], _mm256_maddubs_epi16(magnitudes, _mm256_sign_epi8(chunk, signed_weights)));
+    KEEP_ROLLED for (int plane = 0; plane < 2; plane++) {
+      __m256i bits = _mm256_loadu_si256((const __m256i *)(weights + 64 * (4 + plane)));
+      for (int is_odd = 0; is_odd < 2; is_odd++) {
+        int load = 2 * plane + is_odd;
+        __m256i pair = _mm256_loadu_si256((const __m256i *)(weights + 64 * load));
+        __m256i signed_weights = quants_q6_k(pair, bits, is_odd, are_high);
+        __m256i magnitudes = _mm256_abs_epi8(signed_weights);
+        for (int i = 0; i < rows; i++) {
+          __m256i chunk = broadcast_chunk(quants + FLARE_GROUP_SIZE * i + 16 * are_high + 4 * load);
+          pairs[i] = _mm256_add_epi16(
+              pairs[i], _mm256_maddubs_epi16(magnitudes, _mm256_sign_epi8(chunk, signed_weights)));
+        }
       }
     }
-    const uint8_t *bytes = scales + FLARE_PANEL_ROWS * columns + HALF_PANEL * half;
+    const uint8_t *bytes = scales + FLARE_PANEL_ROWS * are_high + HALF_PANEL * half;
     __m256i scale = _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)bytes));
-    __m256i both = _mm256_blend_epi16(scale, _mm256_slli_epi32(scale, 16), 0xAA);
-    for (int i = 0; i < rows; i++)
-      sums[i] = _mm256_add_epi32(sums[i], _mm256_madd_epi16(pairs[i], both));
+    scale = _mm256_blend_epi16(scale, _mm256_slli_epi32(scale, 16), 0xAA);  // once for each pair
+    for (int i = 0; i < rows; i++) {
+      __m256i sum = _mm256_madd_epi16(pairs[i], scale);
+      sums[i] = are_high ? _mm256_add_epi32(sums[i], sum) : sum;
+    }
   }
 }

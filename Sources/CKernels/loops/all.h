@@ -11,13 +11,20 @@
 #define FORM_NAME_EXPANDED(form) #form
 #define FORM_NAME(form) FORM_NAME_EXPANDED(form)
 
+/// For functions that take or return vectors. Inlined, they have no calling convention that the
+/// warning about one could be right about.
+#define INLINE static inline __attribute__((always_inline))
+#pragma clang diagnostic ignored "-Wpsabi"
+
 #include "conversions.h"
 #include "exponentials.h"
 #include "float_ops.h"
+#include "key_values.h"
 #include "attention.h"
 #include "quantize.h"
+#include "limits.h"
 
-/// The table of the form; the including file defines its matmul functions.
+/// The table of the form; the including file defines its matmul functions and multiply_registers.
 #define FLARE_KERNEL_TABLE                             \
   {                                                    \
       .name = FORM_NAME(FLARE_FORM),                   \
@@ -37,5 +44,10 @@
       .scale = OP(scale),                              \
       .soft_cap = OP(soft_cap),                        \
       .rotate = OP(rotate),                            \
+      .append_key_values = OP(append_key_values),      \
       .attend = OP(attend),                            \
+      .attend_segment = OP(attend_segment),            \
+      .merge_segments = OP(merge_segments),            \
+      .read_bytes = OP(read_bytes),                    \
+      .multiply_registers = OP(multiply_registers),    \
   }

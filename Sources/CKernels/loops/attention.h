@@ -1,193 +1,406 @@
-// Causal attention in blocks: scores of a block of keys, then a softmax that is corrected as the
+// Causal attention in tiles of keys: scores of a tile, then a softmax that is corrected as the
 // running maximum grows, so that no row of scores and no mask is ever held whole.
+//
+// The order of every sum depends on positions alone: on no thread count, on no other text, on no
+// other row. One row at a time gives the bits that all rows together give.
 
-#define KEY_BLOCK 64
-/// Floats from one row of transposed keys to the next: no multiple of 64, so that a column of them
-/// spreads over all sets of the first cache.
-#define KEY_STRIDE (KEY_BLOCK + 16)
-/// Below this many queries a transposed copy of the keys does not pay for itself.
-#define TRANSPOSE_THRESHOLD 8
+#define KEY_TILE FLARE_KEY_VALUE_TILE
+#define PANEL FLARE_KEY_VALUE_PANEL
 #define LANES (FLARE_VECTOR_SIZE / sizeof(float))
+/// Registers of a row of a panel.
+#define PANEL_VECTORS (PANEL / LANES)
+/// Rows whose sums fit in the registers beside a row of a panel.
+#define PRODUCT_ROWS (FLARE_VECTOR_SIZE == 64 ? 8 : 6)
 
-typedef float lanes __attribute__((vector_size(FLARE_VECTOR_SIZE)));
-/// The same where memory is aligned to single floats only.
-typedef float loose_lanes __attribute__((vector_size(FLARE_VECTOR_SIZE), aligned(4), may_alias));
+typedef float lanes __attribute__((ext_vector_type(LANES)));
+typedef int8_t byte_lanes __attribute__((ext_vector_type(LANES)));
+#ifdef FLARE_HARDWARE_F16
+typedef _Float16 half_lanes __attribute__((ext_vector_type(LANES)));
+#endif
 
-/// c[0..<rows][0..<vectors] += a · b with the sums in registers; rows and vectors are literals.
-static inline __attribute__((always_inline)) void accumulate_block(
-    int rows, int vectors, const float *a, size_t a_stride, const float *b, size_t b_stride,
-    float *c, size_t c_stride, size_t depth) {
-  lanes sums[4][2];
+INLINE lanes load_lanes(flare_key_value_type type, const void *elements, size_t first) {
+  lanes floats;
+  switch (type) {
+    case FLARE_KEY_VALUE_F32:
+      memcpy(&floats, (const float *)elements + first, sizeof floats);
+      return floats;
+    case FLARE_KEY_VALUE_F16: {
+      const uint16_t *source = (const uint16_t *)elements + first;
+#ifdef FLARE_HARDWARE_F16
+      half_lanes halves;
+      memcpy(&halves, source, sizeof halves);
+      return __builtin_convertvector(halves, lanes);
+#else
+      for (size_t i = 0; i < LANES; i++) floats[i] = float_from_f16(source[i]);
+      return floats;
+#endif
+    }
+    case FLARE_KEY_VALUE_INT8: {
+      byte_lanes bytes;
+      memcpy(&bytes, (const int8_t *)elements + first, sizeof bytes);
+      return __builtin_convertvector(bytes, lanes);
+    }
+  }
+}
+
+INLINE void store_lanes(lanes floats, float *out) { memcpy(out, &floats, sizeof floats); }
+
+/// sums [rows][16] = a [rows, first..<end] · panel [first..<end][16]; `type` and `rows` are
+/// literals, so that the sums stay in registers.
+INLINE void multiply_panel(flare_key_value_type type, int rows, const float *a, size_t a_stride,
+                           const void *panel, size_t first, size_t end,
+                           lanes sums[PRODUCT_ROWS][PANEL_VECTORS]) {
   for (int i = 0; i < rows; i++)
-    for (int j = 0; j < vectors; j++)
-      sums[i][j] = *(const loose_lanes *)(c + i * c_stride + j * LANES);
-  for (size_t k = 0; k < depth; k++) {
-    for (int j = 0; j < vectors; j++) {
-      lanes column = *(const loose_lanes *)(b + k * b_stride + j * LANES);
-      for (int i = 0; i < rows; i++) sums[i][j] += a[i * a_stride + k] * column;
+    for (size_t v = 0; v < PANEL_VECTORS; v++) sums[i][v] = 0;
+  for (size_t k = first; k < end; k++) {
+    lanes columns[PANEL_VECTORS];
+    for (size_t v = 0; v < PANEL_VECTORS; v++)
+      columns[v] = load_lanes(type, panel, k * PANEL + v * LANES);
+    for (int i = 0; i < rows; i++)
+      for (size_t v = 0; v < PANEL_VECTORS; v++) sums[i][v] += a[i * a_stride + k] * columns[v];
+  }
+}
+
+/// scores [rows][16 of KEY_TILE] = queries · a panel of keys. `scales`, if any, are those of the 16
+/// positions in the first group.
+INLINE void score_rows(flare_key_value_type type, int rows, const float *queries, size_t dimension,
+                       const void *panel, const uint16_t *scales, float *scores) {
+  lanes totals[PRODUCT_ROWS][PANEL_VECTORS];
+  size_t depth = scales ? FLARE_GROUP_SIZE : dimension;
+  for (size_t first = 0; first < dimension; first += depth) {
+    lanes sums[PRODUCT_ROWS][PANEL_VECTORS];
+    size_t end = first + depth < dimension ? first + depth : dimension;
+    multiply_panel(type, rows, queries, dimension, panel, first, end, sums);
+    for (size_t v = 0; v < PANEL_VECTORS; v++) {
+      lanes scale = 1;
+      if (scales)
+        scale = load_lanes(FLARE_KEY_VALUE_F16, scales, first / FLARE_GROUP_SIZE * KEY_TILE + v * LANES);
+      for (int i = 0; i < rows; i++)
+        totals[i][v] = first == 0 ? sums[i][v] * scale : totals[i][v] + sums[i][v] * scale;
     }
   }
   for (int i = 0; i < rows; i++)
-    for (int j = 0; j < vectors; j++)
-      *(loose_lanes *)(c + i * c_stride + j * LANES) = sums[i][j];
+    for (size_t v = 0; v < PANEL_VECTORS; v++)
+      store_lanes(totals[i][v], scores + i * KEY_TILE + v * LANES);
 }
 
-/// c [rows, width] += a [rows, depth] · b [depth, width]; width is a multiple of LANES.
-static void OP(accumulate_product)(const float *a, size_t a_stride, const float *b, size_t b_stride,
-                                   float *c, size_t c_stride, size_t rows, size_t depth,
-                                   size_t width) {
-  size_t j = 0;
-  while (j < width) {
-    size_t i = 0;
-    bool pair = width - j >= 2 * LANES;
-    for (; pair && i + 4 <= rows; i += 4)
-      accumulate_block(4, 2, a + i * a_stride, a_stride, b + j, b_stride, c + i * c_stride + j,
-                       c_stride, depth);
-    for (; pair && i < rows; i++)
-      accumulate_block(1, 2, a + i * a_stride, a_stride, b + j, b_stride, c + i * c_stride + j,
-                       c_stride, depth);
-    for (; i < rows; i++)
-      accumulate_block(1, 1, a + i * a_stride, a_stride, b + j, b_stride, c + i * c_stride + j,
-                       c_stride, depth);
-    j += pair ? 2 * LANES : LANES;
+/// sums [rows][16 of width] = sums · corrections + weights · positions first..<end of a panel of
+/// values.
+INLINE void add_rows(flare_key_value_type type, int rows, const float *weights, const void *panel,
+                     size_t first, size_t end, const float *corrections, float *sums,
+                     size_t width) {
+  lanes products[PRODUCT_ROWS][PANEL_VECTORS];
+  multiply_panel(type, rows, weights, KEY_TILE, panel, first, end, products);
+  for (int i = 0; i < rows; i++) {
+    for (size_t v = 0; v < PANEL_VECTORS; v++) {
+      float *place = sums + i * width + v * LANES;
+      store_lanes(load_lanes(FLARE_KEY_VALUE_F32, place, 0) * corrections[i] + products[i][v],
+                  place);
+    }
   }
 }
 
-static inline size_t rounded_up_to_lanes(size_t count) {
-  return (count + LANES - 1) / LANES * LANES;
+/// How many of the rows that are left are multiplied together.
+static inline int product_rows(size_t left) {
+  return left >= PRODUCT_ROWS ? PRODUCT_ROWS : left >= 4 ? 4 : left >= 2 ? 2 : 1;
 }
 
-/// Softmax over a growing range: the largest score so far and the sum of e^(score − largest).
+INLINE void score_panel(flare_key_value_type type, const float *queries, size_t count,
+                        size_t dimension, const void *panel, const uint16_t *scales,
+                        float *scores) {
+  for (size_t q = 0; q < count; q += product_rows(count - q)) {
+    const float *rows = queries + q * dimension;
+    float *out = scores + q * KEY_TILE;
+    switch (product_rows(count - q)) {
+      case PRODUCT_ROWS: score_rows(type, PRODUCT_ROWS, rows, dimension, panel, scales, out); break;
+      case 4: score_rows(type, 4, rows, dimension, panel, scales, out); break;
+      case 2: score_rows(type, 2, rows, dimension, panel, scales, out); break;
+      default: score_rows(type, 1, rows, dimension, panel, scales, out);
+    }
+  }
+}
+
+INLINE void add_panel(flare_key_value_type type, const float *weights, size_t count,
+                      const void *panel, size_t first, size_t end, const float *corrections,
+                      float *sums, size_t width) {
+  for (size_t q = 0; q < count; q += product_rows(count - q)) {
+    const float *rows = weights + q * KEY_TILE, *factors = corrections + q;
+    float *out = sums + q * width;
+    switch (product_rows(count - q)) {
+      case PRODUCT_ROWS:
+        add_rows(type, PRODUCT_ROWS, rows, panel, first, end, factors, out, width);
+        break;
+      case 4: add_rows(type, 4, rows, panel, first, end, factors, out, width); break;
+      case 2: add_rows(type, 2, rows, panel, first, end, factors, out, width); break;
+      default: add_rows(type, 1, rows, panel, first, end, factors, out, width);
+    }
+  }
+}
+
+/// Softmax over a growing range, to base 2: the largest score so far and the sum of
+/// 2^(score − largest). The sum is 0 as long as nothing was seen.
 typedef struct { float largest, sum; } softmax_state;
 
-/// Turns the scores of visible keys into e^(score − largest) and the others into zero.
+/// How many query heads share a key-value head. Their queries are numbered row by row: query q is
+/// head q % sharing, of those that share it, of row q / sharing.
+static inline size_t sharing_of(const flare_attention *a) {
+  return a->head_count / a->cache.head_count;
+}
+
+/// Where the head of a query begins in `queries` and `output`.
+static inline size_t query_offset(const flare_attention *a, size_t key_value_head, size_t query) {
+  size_t sharing = sharing_of(a), head = key_value_head * sharing + query % sharing;
+  return (query / sharing * a->head_count + head) * a->cache.head_dimension;
+}
+
+/// Where the keys end that a query sees.
+static inline size_t seen_end(const flare_attention *a, size_t query) {
+  return a->first_position + query / sharing_of(a) + 1;
+}
+
+/// Where they begin.
+static inline size_t seen_first(const flare_attention *a, size_t query) {
+  size_t end = seen_end(a, query);
+  return end > a->window ? end - a->window : 0;
+}
+
+/// A block of queries of one key-value head on its way through the keys, and the room it needs.
+typedef struct {
+  const flare_attention *attention;
+  size_t head;
+  size_t first, count;
+  /// A row of sums: the head in whole panels.
+  size_t width;
+  /// [count, head dimension], multiplied by all that scores are multiplied by.
+  float queries[FLARE_ATTENTION_QUERIES * FLARE_MAX_HEAD_DIMENSION];
+  /// [count, KEY_TILE]
+  float scores[FLARE_ATTENTION_QUERIES * KEY_TILE];
+  /// The same times the scales of a group of values.
+  float scaled[FLARE_ATTENTION_QUERIES * KEY_TILE];
+  /// A panel as floats.
+  float panel[PANEL * FLARE_MAX_HEAD_DIMENSION];
+  /// By how much what was summed before a tile shrinks.
+  float corrections[FLARE_ATTENTION_QUERIES];
+  /// Of the present segment.
+  softmax_state states[FLARE_ATTENTION_QUERIES];
+  float sums[FLARE_ATTENTION_QUERIES * FLARE_MAX_HEAD_DIMENSION];
+} query_block;
+
+static void OP(load_queries)(query_block *block, const flare_attention *a, size_t head,
+                             size_t first, size_t count) {
+  size_t dimension = a->cache.head_dimension;
+  block->attention = a;
+  block->head = head;
+  block->first = first;
+  block->count = count;
+  block->width = rounded_up_to_panels(dimension);
+  float factor = a->soft_cap > 0 ? a->scale / a->soft_cap : a->scale * LOG2_E;
+  for (size_t q = 0; q < count; q++) {
+    const float *source = a->queries + query_offset(a, head, first + q);
+    for (size_t d = 0; d < dimension; d++) block->queries[q * dimension + d] = source[d] * factor;
+  }
+}
+
+/// Turns a tile of scores into 2^(score − largest), and those outside first..<end into zero.
 /// Returns the factor by which everything summed before must be multiplied.
-static float OP(advance_softmax)(softmax_state *state, float *scores, size_t visible_first,
-                                 size_t visible_end, size_t width, const flare_attention *a) {
+static float OP(advance_softmax)(softmax_state *state, float *restrict scores, size_t first,
+                                 size_t end, float soft_cap) {
 #pragma clang fp reassociate(on)
-  for (size_t j = visible_first; j < visible_end; j++) scores[j] *= a->scale;
-  if (a->soft_cap > 0)
-    OP(soft_cap)(scores + visible_first, a->soft_cap, visible_end - visible_first);
+  if (soft_cap > 0)
+    for (size_t j = 0; j < KEY_TILE; j++) scores[j] = soft_cap * LOG2_E * tanh_of(scores[j]);
+  for (size_t j = 0; j < first; j++) scores[j] = -INFINITY;
+  for (size_t j = end; j < KEY_TILE; j++) scores[j] = -INFINITY;
+
+  lanes running = state->largest;
+  for (size_t j = 0; j < KEY_TILE; j += LANES) {
+    lanes score = load_lanes(FLARE_KEY_VALUE_F32, scores, j);
+    running = score > running ? score : running;
+  }
   float largest = state->largest;
-  for (size_t j = visible_first; j < visible_end; j++)
-    largest = scores[j] > largest ? scores[j] : largest;
-  float correction = exponential_of(state->largest - largest);
-  for (size_t j = 0; j < visible_first; j++) scores[j] = 0;
-  for (size_t j = visible_first; j < visible_end; j++)
-    scores[j] = exponential_of(scores[j] - largest);
-  for (size_t j = visible_end; j < width; j++) scores[j] = 0;
+  for (size_t l = 0; l < LANES; l++) largest = running[l] > largest ? running[l] : largest;
+
   float sum = 0;
-  for (size_t j = visible_first; j < visible_end; j++) sum += scores[j];
+  for (size_t j = 0; j < KEY_TILE; j++) {
+    scores[j] = power_of_two(scores[j] - largest);
+    sum += scores[j];
+  }
+  float correction = power_of_two(state->largest - largest);
   state->sum = state->sum * correction + sum;
   state->largest = largest;
   return correction;
 }
 
-/// Where the head of a query begins in `queries` and `output`. The queries of a key-value head are
-/// numbered row by row: query q is head q % sharing, of those that share it, of row q / sharing.
-static inline size_t query_offset(const flare_attention *a, size_t key_value_head, size_t query) {
-  size_t sharing = a->head_count / a->key_value_head_count;
-  size_t head = key_value_head * sharing + query % sharing;
-  return (query / sharing * a->head_count + head) * a->head_dimension;
-}
-
-/// scores [count, KEY_BLOCK] = queries [count, dimension] · keysᵀ for a block of keys; `scratch`
-/// has room for the keys transposed.
-static void OP(score_block)(const float *queries, size_t count, const float *keys,
-                            size_t key_stride, size_t key_count, size_t dimension,
-                            float *restrict scratch, float *restrict scores) {
-  if (count < TRANSPOSE_THRESHOLD) {
-    for (size_t j = 0; j < key_count; j++)
-      for (size_t q = 0; q < count; q++)
-        scores[q * KEY_BLOCK + j] =
-            OP(dot_f32)(queries + q * dimension, keys + j * key_stride, dimension);
-    return;
-  }
-  size_t width = rounded_up_to_lanes(key_count);
-  for (size_t j = 0; j < key_count; j++)
-    for (size_t d = 0; d < dimension; d++) scratch[d * KEY_STRIDE + j] = keys[j * key_stride + d];
-  for (size_t d = 0; d < dimension; d++)
-    for (size_t j = key_count; j < width; j++) scratch[d * KEY_STRIDE + j] = 0;
-  memset(scores, 0, count * KEY_BLOCK * sizeof(float));
-  OP(accumulate_product)(queries, dimension, scratch, KEY_STRIDE, scores, KEY_BLOCK, count,
-                         dimension, width);
-}
-
-/// sums [count, width] += scores · values; `scratch` has room for values padded to whole vectors,
-/// which would otherwise read into the next head.
-static void OP(add_values)(const float *scores, size_t count, const float *values,
-                           size_t value_stride, size_t key_count, size_t dimension,
-                           float *restrict scratch, float *restrict sums) {
-  size_t width = rounded_up_to_lanes(dimension);
-  if (width != dimension) {
-    memset(scratch, 0, key_count * width * sizeof(float));
-    for (size_t j = 0; j < key_count; j++)
-      memcpy(scratch + j * width, values + j * value_stride, dimension * sizeof(float));
-    values = scratch;
-    value_stride = width;
-  }
-  OP(accumulate_product)(scores, KEY_BLOCK, values, value_stride, sums, width, count, key_count,
-                         width);
-}
-
-/// Attention of queries first_query..<first_query + count of a key-value head, count ≤ 64.
-static void OP(attend_block)(const flare_attention *a, size_t key_value_head, size_t first_query,
-                             size_t count) {
-  size_t dimension = a->head_dimension, sharing = a->head_count / a->key_value_head_count;
-  size_t key_stride = a->key_value_head_count * dimension, width = rounded_up_to_lanes(dimension);
-  float queries[FLARE_ATTENTION_QUERIES * FLARE_MAX_HEAD_DIMENSION];
-  float sums[FLARE_ATTENTION_QUERIES * FLARE_MAX_HEAD_DIMENSION];
-  float scores[FLARE_ATTENTION_QUERIES * KEY_BLOCK];
-  float scratch[KEY_STRIDE * FLARE_MAX_HEAD_DIMENSION];
-  softmax_state states[FLARE_ATTENTION_QUERIES];
-
-  for (size_t q = 0; q < count; q++) {
-    memcpy(queries + q * dimension, a->queries + query_offset(a, key_value_head, first_query + q),
-           dimension * sizeof(float));
-    states[q] = (softmax_state){-INFINITY, 0};
-  }
-  memset(sums, 0, count * width * sizeof(float));
-
-  // From the first key that the first row sees to the last that the last row sees.
-  size_t end_key = a->first_position + (first_query + count - 1) / sharing + 1;
-  size_t first_row_end = a->first_position + first_query / sharing + 1;
-  size_t first_key = first_row_end > a->window ? first_row_end - a->window : 0;
-
-  for (size_t start = first_key; start < end_key; start += KEY_BLOCK) {
-    size_t key_count = end_key - start < KEY_BLOCK ? end_key - start : KEY_BLOCK;
-    size_t place = start * key_stride + key_value_head * dimension;
-    OP(score_block)(queries, count, a->keys + place, key_stride, key_count, dimension, scratch,
-                    scores);
-    for (size_t q = 0; q < count; q++) {
-      // The keys that this query sees: positions seen_first..<seen_end, cut to the block.
-      size_t seen_end = a->first_position + (first_query + q) / sharing + 1;
-      size_t seen_first = seen_end > a->window ? seen_end - a->window : 0;
-      size_t first = seen_first > start ? seen_first - start : 0;
-      size_t end = seen_end > start ? seen_end - start : 0;
-      end = end < key_count ? end : key_count;
-      if (first >= end) {
-        memset(scores + q * KEY_BLOCK, 0, key_count * sizeof(float));
-        continue;
-      }
-      float correction =
-          OP(advance_softmax)(&states[q], scores + q * KEY_BLOCK, first, end, key_count, a);
-      OP(scale)(sums + q * width, correction, width);
+/// The softmax of all queries of a block over one tile, whose first position is `start`.
+static void OP(weigh_tile)(query_block *block, size_t start) {
+  for (size_t q = 0; q < block->count; q++) {
+    float *scores = block->scores + q * KEY_TILE;
+    size_t first = seen_first(block->attention, block->first + q);
+    size_t end = seen_end(block->attention, block->first + q);
+    first = first > start ? first - start : 0;
+    end = end > start ? end - start : 0;
+    end = end < KEY_TILE ? end : KEY_TILE;
+    if (first < end) {
+      block->corrections[q] = OP(advance_softmax)(&block->states[q], scores, first, end,
+                                                  block->attention->soft_cap);
+    } else {
+      memset(scores, 0, KEY_TILE * sizeof(float));
+      block->corrections[q] = 1;
     }
-    OP(add_values)(scores, count, a->values + place, key_stride, key_count, dimension, scratch,
-                   sums);
   }
+}
 
-  for (size_t q = 0; q < count; q++) {
-    float *out = a->output + query_offset(a, key_value_head, first_query + q);
-    for (size_t d = 0; d < dimension; d++) out[d] = sums[q * width + d] / states[q].sum;
+/// Elements first..<end of a panel as floats, at the same places.
+static void OP(convert_panel)(flare_key_value_type type, const void *panel, size_t first,
+                              size_t end, float *out) {
+  for (size_t i = first * PANEL; i < end * PANEL; i += LANES) {
+    switch (type) {
+      case FLARE_KEY_VALUE_F32: store_lanes(load_lanes(FLARE_KEY_VALUE_F32, panel, i), out + i); break;
+      case FLARE_KEY_VALUE_F16: store_lanes(load_lanes(FLARE_KEY_VALUE_F16, panel, i), out + i); break;
+      case FLARE_KEY_VALUE_INT8: store_lanes(load_lanes(FLARE_KEY_VALUE_INT8, panel, i), out + i);
+    }
   }
+}
+
+/// Attention over positions first..<end of a tile; `type` is a literal.
+INLINE void attend_tile(flare_key_value_type type, query_block *block, const key_value_tile *tile,
+                        size_t start, size_t first, size_t end) {
+  size_t dimension = block->attention->cache.head_dimension, count = block->count;
+  // Many queries share one conversion of a panel, few convert it as they read.
+  bool converts = type != FLARE_KEY_VALUE_F32 && count > PRODUCT_ROWS;
+  size_t panel_size = PANEL * element_size(type);
+
+  for (size_t j = first / PANEL * PANEL; j < end; j += PANEL) {
+    const uint8_t *panel = tile->keys + j / PANEL * dimension * panel_size;
+    const uint16_t *scales = type == FLARE_KEY_VALUE_INT8 ? tile->key_scales + j : NULL;
+    if (converts) {
+      OP(convert_panel)(type, panel, 0, dimension, block->panel);
+      score_panel(FLARE_KEY_VALUE_F32, block->queries, count, dimension, block->panel, scales,
+                  block->scores + j);
+    } else {
+      score_panel(type, block->queries, count, dimension, panel, scales, block->scores + j);
+    }
+  }
+  OP(weigh_tile)(block, start);
+
+  const float *weights = block->scores;
+  for (size_t d = 0; d < dimension; d += PANEL) {
+    if (type == FLARE_KEY_VALUE_INT8 && d % FLARE_GROUP_SIZE == 0) {
+      float scales[KEY_TILE];
+      OP(load_floats)(FLARE_F16, tile->value_scales, d / FLARE_GROUP_SIZE * KEY_TILE, KEY_TILE, scales);
+      for (size_t q = 0; q < count; q++)
+        for (size_t j = first; j < end; j++)
+          block->scaled[q * KEY_TILE + j] = block->scores[q * KEY_TILE + j] * scales[j];
+      weights = block->scaled;
+    }
+    const uint8_t *panel = tile->values + d / PANEL * KEY_TILE * panel_size;
+    if (converts) {
+      OP(convert_panel)(type, panel, first, end, block->panel);
+      add_panel(FLARE_KEY_VALUE_F32, weights, count, block->panel, first, end, block->corrections,
+                block->sums + d, block->width);
+    } else {
+      add_panel(type, weights, count, panel, first, end, block->corrections, block->sums + d,
+                block->width);
+    }
+  }
+}
+
+/// Attention of a block of queries over the keys that it sees of one segment, from nothing.
+static void OP(attend_to_segment)(query_block *block, size_t segment) {
+  for (size_t q = 0; q < block->count; q++) block->states[q] = (softmax_state){-INFINITY, 0};
+  memset(block->sums, 0, block->count * block->width * sizeof(float));
+
+  size_t first = segment * FLARE_ATTENTION_SEGMENT, end = first + FLARE_ATTENTION_SEGMENT;
+  const flare_attention *a = block->attention;
+  size_t block_first = seen_first(a, block->first);
+  size_t block_end = seen_end(a, block->first + block->count - 1);
+  first = first > block_first ? first : block_first;
+  end = end < block_end ? end : block_end;
+  for (size_t start = first / KEY_TILE * KEY_TILE; start < end; start += KEY_TILE) {
+    key_value_tile tile = tile_of(&a->cache, block->head, start);
+    size_t tile_first = first > start ? first - start : 0;
+    size_t tile_end = end - start < KEY_TILE ? end - start : KEY_TILE;
+    switch (a->cache.type) {
+      case FLARE_KEY_VALUE_F32:
+        attend_tile(FLARE_KEY_VALUE_F32, block, &tile, start, tile_first, tile_end);
+        break;
+      case FLARE_KEY_VALUE_F16:
+        attend_tile(FLARE_KEY_VALUE_F16, block, &tile, start, tile_first, tile_end);
+        break;
+      case FLARE_KEY_VALUE_INT8:
+        attend_tile(FLARE_KEY_VALUE_INT8, block, &tile, start, tile_first, tile_end);
+    }
+  }
+}
+
+/// Adds to the attention of a query over the first segments, `total`, that over the next one.
+static void OP(merge_segment)(softmax_state *total, float *total_sums, const softmax_state *state,
+                              const float *sums, size_t width) {
+  if (state->sum == 0) return;  // the query sees nothing of the segment
+  float largest = state->largest > total->largest ? state->largest : total->largest;
+  float shrinkage = power_of_two(total->largest - largest);
+  float factor = power_of_two(state->largest - largest);
+  for (size_t d = 0; d < width; d++) total_sums[d] = total_sums[d] * shrinkage + sums[d] * factor;
+  *total = (softmax_state){largest, total->sum * shrinkage + state->sum * factor};
+}
+
+static void OP(write_output)(const flare_attention *a, size_t key_value_head, size_t query,
+                             const softmax_state *state, const float *sums) {
+  float *out = a->output + query_offset(a, key_value_head, query);
+  for (size_t d = 0; d < a->cache.head_dimension; d++) out[d] = sums[d] / state->sum;
 }
 
 static void OP(attend)(const flare_attention *a, size_t key_value_head, size_t first, size_t end) {
-  size_t sharing = a->head_count / a->key_value_head_count;
-  for (size_t query = first * sharing; query < end * sharing; query += FLARE_ATTENTION_QUERIES) {
-    size_t left = end * sharing - query;
-    OP(attend_block)(a, key_value_head, query,
+  query_block block;
+  softmax_state totals[FLARE_ATTENTION_QUERIES];
+  float sums[FLARE_ATTENTION_QUERIES * FLARE_MAX_HEAD_DIMENSION];
+  first *= sharing_of(a);
+  end *= sharing_of(a);
+  for (size_t query = first; query < end; query += FLARE_ATTENTION_QUERIES) {
+    size_t left = end - query;
+    OP(load_queries)(&block, a, key_value_head, query,
                      left < FLARE_ATTENTION_QUERIES ? left : FLARE_ATTENTION_QUERIES);
+    for (size_t q = 0; q < block.count; q++) totals[q] = (softmax_state){-INFINITY, 0};
+    memset(sums, 0, block.count * block.width * sizeof(float));
+
+    size_t last_segment = (seen_end(a, query + block.count - 1) - 1) / FLARE_ATTENTION_SEGMENT;
+    for (size_t s = seen_first(a, query) / FLARE_ATTENTION_SEGMENT; s <= last_segment; s++) {
+      OP(attend_to_segment)(&block, s);
+      for (size_t q = 0; q < block.count; q++)
+        OP(merge_segment)(&totals[q], sums + q * block.width, &block.states[q],
+                          block.sums + q * block.width, block.width);
+    }
+    for (size_t q = 0; q < block.count; q++)
+      OP(write_output)(a, key_value_head, query + q, &totals[q], sums + q * block.width);
+  }
+}
+
+static void OP(attend_segment)(const flare_attention *a, size_t key_value_head, size_t end,
+                               size_t segment, float *partials) {
+  query_block block;
+  OP(load_queries)(&block, a, key_value_head, 0, end * sharing_of(a));
+  OP(attend_to_segment)(&block, segment);
+  size_t partial_size = flare_attention_partial_size(a->cache.head_dimension);
+  for (size_t q = 0; q < block.count; q++) {
+    float *partial = partials + q * partial_size;
+    memcpy(partial, block.sums + q * block.width, block.width * sizeof(float));
+    memcpy(partial + block.width, &block.states[q], sizeof block.states[q]);
+  }
+}
+
+static void OP(merge_segments)(const flare_attention *a, size_t key_value_head, size_t end,
+                               size_t segment_count, const float *partials,
+                               size_t partials_stride) {
+  size_t partial_size = flare_attention_partial_size(a->cache.head_dimension);
+  size_t width = rounded_up_to_panels(a->cache.head_dimension);
+  for (size_t query = 0; query < end * sharing_of(a); query++) {
+    softmax_state total = {-INFINITY, 0};
+    float sums[FLARE_MAX_HEAD_DIMENSION] = {0};
+    for (size_t s = 0; s < segment_count; s++) {
+      const float *partial = partials + s * partials_stride + query * partial_size;
+      softmax_state state;
+      memcpy(&state, partial + width, sizeof state);
+      OP(merge_segment)(&total, sums, &state, partial, width);
+    }
+    OP(write_output)(a, key_value_head, query, &total, sums);
   }
 }

@@ -98,3 +98,18 @@ static void OP(store_floats)(flare_float_type type, const float *source, size_t 
       break;
   }
 }
+
+/// Adding and subtracting 1.5 · 2^23 rounds to the nearest even integer, for |x| < 2^22.
+#define ROUNDER 12582912.0f
+
+static inline float rounded(float x) { return (x + ROUNDER) - ROUNDER; }
+
+/// The bits of the largest magnitude. As integers, infinity is above all numbers and NaN above it.
+static inline uint32_t largest_magnitude_bits(const float *x, size_t count) {
+  uint32_t largest = 0;
+  for (size_t i = 0; i < count; i++) {
+    uint32_t bits = bits_of_float(x[i]) & 0x7FFFFFFF;
+    largest = bits > largest ? bits : largest;
+  }
+  return largest;
+}

@@ -1,12 +1,14 @@
 // exp, tanh and what is made of them, without branches so that loops over them become vectors.
 
+#define LOG2_E 1.44269504088896341f
+
 /// What exp and expm1 share: e^x = power + power · fraction, for x that the caller has clamped.
 typedef struct { float power, fraction; } exponential;
 
 static inline exponential split_exponential(float x) {
   // Adding 1.5 · 2^23 rounds to an integer that then sits in the low bits of the significand.
   const float rounder = 12582912.0f;
-  float shifted = x * 1.44269504088896341f + rounder;
+  float shifted = x * LOG2_E + rounder;
   float n = shifted - rounder;
   // ln 2 in two parts: the first has trailing zeros, so that n · part is exact.
   float r = x - n * 0.693359375f;
@@ -45,3 +47,22 @@ static inline float tanh_of(float x) {
 }
 
 static inline float sigmoid_of(float x) { return 1 / (1 + exponential_of(-x)); }
+
+/// 2^x for x ≤ 0 within 2 ulp, exact at 0; 0 below −126.5.
+static inline float power_of_two(float x) {
+  // As above, a NaN passes the comparison by.
+  float clamped = x < -127.0f ? -127.0f : x;
+  const float rounder = 12582912.0f;
+  float shifted = clamped + rounder;
+  float r = clamped - (shifted - rounder);
+  // 2^r on |r| ≤ 1/2 within 2e-9 of itself: least squares, reweighted until all peaks are equal.
+  float p = 1.5353362e-4f;
+  p = p * r + 1.3398875e-3f;
+  p = p * r + 9.618437e-3f;
+  p = p * r + 5.5503324e-2f;
+  p = p * r + 2.4022648e-1f;
+  p = p * r + 6.931472e-1f;
+  p = p * r + 1;
+  // At n = −127 the bits of 2^n are those of zero.
+  return p * float_from_bits((bits_of_float(shifted) << 23) + 0x3F800000);
+}

@@ -3,21 +3,6 @@
 
 #pragma clang fp contract(off)
 
-/// Adding and subtracting 1.5 · 2^23 rounds to the nearest even integer, for |x| < 2^22.
-#define ROUNDER 12582912.0f
-
-static inline float rounded(float x) { return (x + ROUNDER) - ROUNDER; }
-
-/// The bits of the largest magnitude. As integers, infinity is above all numbers and NaN above it.
-static inline uint32_t largest_magnitude_bits(const float *x, size_t count) {
-  uint32_t largest = 0;
-  for (size_t i = 0; i < count; i++) {
-    uint32_t bits = bits_of_float(x[i]) & 0x7FFFFFFF;
-    largest = bits > largest ? bits : largest;
-  }
-  return largest;
-}
-
 static void OP(quantize_activation_group)(const float *x, int8_t *quants, float *scale,
                                           int32_t *start) {
   uint32_t bits = largest_magnitude_bits(x, FLARE_GROUP_SIZE);
@@ -61,11 +46,6 @@ static void OP(quantize_activations)(const float *x, const flare_activations *ou
 /// several; operations are element by element, so the results are the same.
 typedef float panel_lanes __attribute__((ext_vector_type(16)));
 typedef uint32_t panel_words __attribute__((ext_vector_type(16)));
-
-/// For functions that take or return vectors. Inlined, they have no calling convention that the
-/// warning about one could be right about.
-#define INLINE static inline __attribute__((always_inline))
-#pragma clang diagnostic ignored "-Wpsabi"
 
 /// One group of a panel: [column][row]. Rows that do not exist are zero.
 typedef panel_lanes panel_group[FLARE_GROUP_SIZE];

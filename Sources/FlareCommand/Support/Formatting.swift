@@ -76,8 +76,14 @@ func printable(_ text: String) -> String {
 /// Rows of cells under a header, each column as wide as its widest cell.
 struct TextTable {
   private var rows: [[String]]
+  private let labelCount: Int
 
-  init(header: [String]) { rows = [header] }
+  /// - Parameter labelCount: how many columns are text; those behind them hold numbers, which end
+  ///   below each other. nil for text alone.
+  init(header: [String], labelCount: Int? = nil) {
+    rows = [header]
+    self.labelCount = labelCount ?? header.count
+  }
 
   mutating func add(_ cells: [String]) { rows.append(cells.map(printable)) }
 
@@ -85,7 +91,10 @@ struct TextTable {
   var text: String {
     let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
     let lines = rows.map { row in
-      let cells = zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }
+      let cells = zip(row, widths).enumerated().map { column, cell in
+        let padding = String(repeating: " ", count: cell.1 - cell.0.count)
+        return column < labelCount ? cell.0 + padding : padding + cell.0
+      }
       return "  " + trimmed(cells.joined(separator: "  "))
     }
     let rule = "  " + widths.map { String(repeating: "─", count: $0) }.joined(separator: "  ")

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Kernels
 import Models
 
 /// Options of the commands that let a model write.
@@ -29,6 +30,8 @@ struct GenerationArguments: ParsableArguments {
       valueName: "tokens"))
   var speculate: Int?
 
+  @OptionGroup var keyValues: KeyValueOptions
+
   /// Rows of a pass whose bits do not depend on how many there are, less the one that is no guess.
   private static let maximumCandidateCount = 46
 
@@ -47,7 +50,7 @@ struct GenerationArguments: ParsableArguments {
       maximumTokenCount: maximumTokenCount,
       sampling: try SamplingOptions(
         temperature: temperature, topK: topK, topP: topP, minP: minP, seed: seed),
-      maximumCandidateCount: speculate ?? 0)
+      maximumCandidateCount: speculate ?? 0, keyValueType: keyValues.kvType ?? .float16)
   }
 }
 

@@ -1,7 +1,7 @@
 import Adapters
 public import ArgumentParser
 import Files
-import Kernels
+public import Kernels
 import Models
 public import SystemPackage
 
@@ -49,9 +49,12 @@ struct AdapterOptions: ParsableArguments {
 
   /// Reads the adapters for the model that they will run on.
   func read(for model: ModelFiles, with kernels: Kernels) throws -> [AdapterStack.Member] {
-    guard !adapters.isEmpty else { return [] }
-    let base = try model.configuration().adapterBase
-    return try adapters.map { argument in
+    adapters.isEmpty ? [] : try read(for: try model.configuration().adapterBase, with: kernels)
+  }
+
+  /// Reads the adapters for a base of which that is known.
+  func read(for base: AdapterBase, with kernels: Kernels) throws -> [AdapterStack.Member] {
+    try adapters.map { argument in
       let adapter = try Adapter(argument.path, for: base, with: kernels)
       for note in adapter.notes { standardError.write("flare: \(adapter.name): \(note)\n") }
       return AdapterStack.Member(adapter, weight: argument.weight)
@@ -63,6 +66,17 @@ struct AdapterOptions: ParsableArguments {
     let files = try ModelFiles(path)
     return try LanguageModel(files, adapters: try read(for: files, with: kernels), with: kernels)
   }
+}
+
+extension KeyValueType: ExpressibleByArgument {}
+
+/// The option of every command that runs a text.
+struct KeyValueOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "How attention keeps keys and values: f16, int8 (half of that memory), f32 (exact). Default: "
+        + "f16; f32 where logits are written.", valueName: "type"))
+  var kvType: KeyValueType?
 }
 
 extension ModelFiles {

@@ -24,7 +24,7 @@ final class ContinuedText {
     self.limit = limit
     text = try RunningText(
       model, capacity: request.prompt.count + limit, promptCount: request.prompt.count,
-      source: request.source)
+      source: request.source, keyValueType: request.options.keyValueType)
     sampler = Sampler(request.options.sampling)
     lookup = request.lookup
   }

@@ -1,4 +1,4 @@
-import Kernels
+public import Kernels
 import Tokenizers
 
 /// How a text is continued.
@@ -12,15 +12,19 @@ public struct GenerationOptions: Sendable {
   ///
   /// It changes the speed, never the text.
   public var maximumCandidateCount: Int
+  /// How keys and values are kept.
+  public var keyValueType: KeyValueType
 
   public init(
     maximumTokenCount: Int = 256, sampling: SamplingOptions = .greedy,
-    stopsAtEndOfText: Bool = true, maximumCandidateCount: Int = 0
+    stopsAtEndOfText: Bool = true, maximumCandidateCount: Int = 0,
+    keyValueType: KeyValueType = .float16
   ) {
     self.maximumTokenCount = maximumTokenCount
     self.sampling = sampling
     self.stopsAtEndOfText = stopsAtEndOfText
     self.maximumCandidateCount = maximumCandidateCount
+    self.keyValueType = keyValueType
   }
 }
 

@@ -15,15 +15,18 @@ final class RunningText {
   /// - Parameters:
   ///   - capacity: the longest the text can get, prompt included, in tokens.
   ///   - promptCount: how many of them are the prompt.
+  ///   - keyValueType: how keys and values are kept.
   /// - Throws: `ModelError` when the model cannot read the source.
   init(
-    _ model: LanguageModel, capacity: Int, promptCount: Int, source: Source?
+    _ model: LanguageModel, capacity: Int, promptCount: Int, source: Source?,
+    keyValueType: KeyValueType
   ) throws(ModelError) {
     self.model = model
     self.promptCount = promptCount
     guard let source else {
       reader = nil
-      state = DecodingState(model.configuration, capacity: capacity, pass: .withoutSource)
+      state = DecodingState(
+        model.configuration, capacity: capacity, pass: .withoutSource, keyValueType: keyValueType)
       return
     }
     try model.check(source)
@@ -34,7 +37,9 @@ final class RunningText {
       states: states, alignment: source.alignment ?? model.adapters.sourceAlignment,
       promptCount: states.positionCount, targetPromptCount: promptCount)
     state = DecodingState(
-      model.configuration, capacity: capacity, pass: .target, source: paired)
+      model.configuration, capacity: capacity, pass: .target, source: paired,
+      keyValueType: keyValueType,
+      chunkSize: max(Workspace.chunkSize, model.adapters.mixesPositions ? promptCount : 0))
   }
 
   /// Whether the rows of the prompt see each other before attention, so that they go together.

@@ -16,13 +16,17 @@ public struct Session: ~Copyable {
   ///   - capacity: the longest the text can get, prompt included, in tokens.
   ///   - promptCount: how many of them are the prompt.
   ///   - source: what a FLARE adapter reads beside the text; nil to run it as plain LoRA.
+  ///   - keyValueType: how keys and values are kept.
   /// - Throws: `ModelError` when the source is empty, has a token outside the vocabulary, or no
   ///   adapter of the model reads one of its kind.
   public init(
-    _ model: LanguageModel, capacity: Int, promptCount: Int, source: Source? = nil
+    _ model: LanguageModel, capacity: Int, promptCount: Int, source: Source? = nil,
+    keyValueType: KeyValueType = .float16
   ) throws(ModelError) {
     self.model = model
-    text = try RunningText(model, capacity: capacity, promptCount: promptCount, source: source)
+    text = try RunningText(
+      model, capacity: capacity, promptCount: promptCount, source: source,
+      keyValueType: keyValueType)
     work = Workspace(model.transformer, rowCapacity: text.rowCapacity)
   }
 
@@ -63,6 +67,13 @@ public struct Session: ~Copyable {
   ///
   /// - Precondition: the text has as many.
   public mutating func truncate(to count: Int) { text.state.truncate(to: count) }
+
+  /// Appends positions whose keys and values are noise, as many as make the text `count` long, in
+  /// a fraction of the time that real ones take: for benchmarks at a depth.
+  package mutating func fill(to count: Int, _ noise: borrowing FloatMatrix) {
+    precondition(tokenCount...text.state.capacity ~= count, "Text exceeds capacity")
+    text.state.fill(to: count, noise, model.kernels)
+  }
 
   private func check(_ tokens: [Int]) throws(ModelError) {
     try model.check(tokens, "text")

@@ -24,6 +24,9 @@ struct SourceReader: ~Copyable {
 
   /// Reads `tokens` with the base of the FLARE adapter.
   ///
+  /// Keys and values are exact, however the text keeps its own: a cached source serves any text, and
+  /// gives the bits that a source which is read gives.
+  ///
   /// - Parameter extraCount: how many tokens may follow; 0 for a source that is not continued.
   init(_ tokens: [Int], with model: LanguageModel, extraCount: Int) {
     self.model = model
@@ -32,7 +35,8 @@ struct SourceReader: ~Copyable {
     let limit = transformer.configuration.maximumPositionCount
     let state = DecodingState(
       transformer.configuration,
-      capacity: max(tokens.count, min(tokens.count + extraCount, limit)), pass: .source)
+      capacity: max(tokens.count, min(tokens.count + extraCount, limit)), pass: .source,
+      keyValueType: .float32)
     var work = Workspace(transformer, rowCapacity: min(Workspace.chunkSize, tokens.count))
     for chunk in tokens.chunks(of: Workspace.chunkSize) {
       Self.advance(state, over: chunk, model, &work, recordingInto: states)

@@ -57,6 +57,10 @@ static inline void emulated_mask_storeu_ps(void *out, __mmask16 mask, __m512 x) 
 
 #endif
 
+#ifndef __AVXVNNI__
+#define _mm256_dpbusd_avx_epi32 _mm256_dpbusd_epi32
+#endif
+
 #else  // SIMDe asks for what this CPU does have.
 #include_next <immintrin.h>
 #endif

@@ -1,0 +1,33 @@
+import Kernels
+import Quantization
+import Tensors
+import TestSupport
+import Testing
+
+@Suite struct `A changed tensor of a quantized base` {
+  @Test(arguments: [
+    (ElementType.groupedQ4K, 144, [0, 2]), (.groupedQ6K, 210, [208]),
+  ])
+  func `becomes int8 when it came in blocks that Flare does not make`(
+    type: ElementType, blockByteCount: Int, scaleOffsets: [Int]
+  ) throws {
+    // Every quant and scale is some number, d and dmin are 1/1024.
+    var block = (0..<blockByteCount).map { UInt8(truncatingIfNeeded: 37 * $0) }
+    for offset in scaleOffsets { block.replaceSubrange(offset..<offset + 2, with: [0x00, 0x14]) }
+    let kernels = try Kernels(threadCount: 1)
+    let old = kernels.repack(
+      Tensor(bytes: block, shape: [blockByteCount], elementType: .uint8), shape: [1, 256], as: type)
+    let new = array(old, with: kernels).map { 2 * $0 + 0.01 }
+    let base = TensorTable(["a.weight": old, "b.weight": old])
+    let changed = TensorTable([
+      "a.weight": floatTensor(new, rows: 1, columns: 256), "b.weight": old,
+    ])
+
+    let tensors = try RequantizedTensors(changed, from: base, with: kernels)
+    let requantization = try #require(tensors.requantizations.first)
+    #expect(tensors.requantizations.count == 1)
+    #expect(requantization.oldType == type && requantization.newType == .groupedInt8)
+    #expect(try tensors.tensor(named: "a.weight").elementType == .groupedInt8)
+    #expect(try tensors.tensor(named: "b.weight").elementType == type)
+  }
+}
