@@ -103,9 +103,10 @@ struct RunCommand: ParsableCommand {
     guard model.adapters.readsSource && isWithoutSource else { return }
     let option =
       model.adapters.sourceProjection != nil
-      ? "--source-states" : batch == nil ? "--source" : "\"source\" in every request"
+      ? "--source-states" : batch == nil ? "--source" : "a \"source\" of its own"
+    let subject = batch == nil ? "it" : "a request"
     standardError.write(
-      "flare: this model's adapter reads a source; without \(option) it is a plain LoRA\n")
+      "flare: this model's adapter reads a source; without \(option) \(subject) runs a plain LoRA\n")
   }
 
   private func answer(

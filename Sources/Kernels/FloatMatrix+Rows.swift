@@ -48,12 +48,15 @@ extension FloatMatrix {
 
 extension Span<Float> {
   /// Whether no element is NaN or infinite.
-  public var isFinite: Bool {
-    // The exponents of both are all ones, which no magnitude of a number reaches.
+  public var isFinite: Bool { largestMagnitude.isFinite }
+
+  /// The largest magnitude, infinity or NaN when there is one; 0 without elements.
+  var largestMagnitude: Float {
+    // Without its sign a float is ordered as its bits are, infinity and NaN behind all numbers.
     var largest: Int32 = 0
     for index in indices {
       largest = max(largest, Int32(truncatingIfNeeded: self[index].bitPattern & 0x7FFF_FFFF))
     }
-    return largest < 0x7F80_0000
+    return Float(bitPattern: UInt32(largest))
   }
 }

@@ -124,7 +124,9 @@ extension Kernels {
     nonisolated(unsafe) let out = unsafe output.mutablePointer
     unsafe weight.withBaseAddress { base in
       nonisolated(unsafe) let base = unsafe base
-      pool.parallelFor(count: stride, grain: Self.grain(cost: rowCount * columns)) { range in
+      // A weight that comes from memory costs as much as several multiply-adds.
+      let cost = max(rowCount, 4) * columns
+      pool.parallelFor(count: stride, grain: Self.grain(cost: cost)) { range in
         for row in range {
           for i in 0..<rowCount {
             unsafe dotRows(

@@ -17,18 +17,16 @@ struct Attention: Sendable {
   ) throws {
     let hidden = configuration.hiddenSize
     let hasBias = configuration.hasAttentionBias
-    inputProjections = LinearGroup([
+    inputProjections = weights.group(
       try weights.linear(
         "\(prefix).q_proj", configuration.queryWidth, hidden, hasBias: hasBias),
       try weights.linear(
         "\(prefix).k_proj", configuration.keyValueWidth, hidden, hasBias: hasBias),
       try weights.linear(
-        "\(prefix).v_proj", configuration.keyValueWidth, hidden, hasBias: hasBias),
-    ])
-    outputProjection = LinearGroup([
+        "\(prefix).v_proj", configuration.keyValueWidth, hidden, hasBias: hasBias))
+    outputProjection = weights.group(
       try weights.linear(
-        "\(prefix).o_proj", hidden, configuration.queryWidth, hasBias: hasBias)
-    ])
+        "\(prefix).o_proj", hidden, configuration.queryWidth, hasBias: hasBias))
     self.configuration = configuration
     self.layer = layer
   }

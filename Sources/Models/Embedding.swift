@@ -18,9 +18,8 @@ struct Embedding: Sendable {
       guard case .delta(let sign)? = update.update.term(in: context.pass) else { continue }
       work.down.reshape(rowCount: tokens.count, columnCount: update.update.rank)
       kernels.gatherRows(tokens, of: update.update.loraB, into: &work.down)
-      // One row of `loraB` times `loraA`, `[r, hiddenSize]`, is a token's delta.
       let term = LowRankTerm(
-        upProjection: update.update.loraA, scale: sign * update.update.scaling)
+        update.upProjection, scale: sign * update.update.scaling)
       kernels.add(term, of: work.down, to: &output)
       if let factors = update.lengthFactors { kernels.scaleColumns(of: &output, by: factors) }
     }
@@ -30,6 +29,14 @@ struct Embedding: Sendable {
 /// A low-rank update of the embeddings, ready to run.
 struct EmbeddingUpdate: Sendable {
   let update: LowRankUpdate
+  /// Of `loraA`: one row of `loraB` times it is a token's delta.
+  let upProjection: LowRankFactor
   /// DoRA's factor of each column; nil without.
   let lengthFactors: Tensor?
+
+  init(_ update: LowRankUpdate, lengthFactors: Tensor?, with kernels: Kernels) {
+    self.update = update
+    self.lengthFactors = lengthFactors
+    upProjection = LowRankFactor(update.loraA, mayRound: false, with: kernels)
+  }
 }

@@ -14,13 +14,11 @@ struct GatedMLP: Sendable {
     let hidden = configuration.hiddenSize
     let intermediate = configuration.intermediateSize
     let hasBias = configuration.hasMLPBias
-    inputProjections = LinearGroup([
+    inputProjections = weights.group(
       try weights.linear("\(prefix).gate_proj", intermediate, hidden, hasBias: hasBias),
-      try weights.linear("\(prefix).up_proj", intermediate, hidden, hasBias: hasBias),
-    ])
-    downProjection = LinearGroup([
-      try weights.linear("\(prefix).down_proj", hidden, intermediate, hasBias: hasBias)
-    ])
+      try weights.linear("\(prefix).up_proj", intermediate, hidden, hasBias: hasBias))
+    downProjection = weights.group(
+      try weights.linear("\(prefix).down_proj", hidden, intermediate, hasBias: hasBias))
     activation = configuration.activation
   }
 

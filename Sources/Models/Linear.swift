@@ -12,6 +12,8 @@ struct Linear: Sendable {
   let bias: Tensor?
   let updates: [LinearUpdate]
 
+  var isQuantized: Bool { weight.elementType.isGrouped }
+
   /// Writes the layer's outputs, `[rows, outputs]`.
   ///
   /// - Parameters:
@@ -49,14 +51,16 @@ struct Linear: Sendable {
 /// A low-rank update of a linear layer, ready to run.
 struct LinearUpdate: Sendable {
   let update: LowRankUpdate
-  /// `loraB` turned around, `[r, outputs]`.
-  let upProjection: Tensor
+  let upProjection: LowRankFactor
   /// DoRA's factor of each output, `[outputs]`; nil without.
   let lengthFactors: Tensor?
 
-  init(_ update: LowRankUpdate, lengthFactors: Tensor?) {
+  init(
+    _ update: LowRankUpdate, on weight: Tensor, lengthFactors: Tensor?, with kernels: Kernels
+  ) {
     self.update = update
-    upProjection = update.loraB.transposed
+    upProjection = LowRankFactor(
+      update.loraB.transposed, mayRound: weight.elementType.isGrouped, with: kernels)
     self.lengthFactors = lengthFactors
   }
 }
@@ -81,7 +85,7 @@ struct LowRankStep: Sendable {
     let sign: Float = if case .delta(let sign) = kind { sign } else { 1 }
     bias = kind == .sourceHalf ? nil : update.outputBias
     term = LowRankTerm(
-      upProjection: prepared.upProjection,
+      prepared.upProjection,
       firstColumn: kind.readsSource ? 0 : firstColumn, scale: sign * update.scaling)
   }
 

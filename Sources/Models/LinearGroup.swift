@@ -19,7 +19,7 @@ struct LinearGroup: Sendable {
     let steps: [[LowRankStep]]
   }
 
-  init(_ linears: [Linear]) {
+  init(_ linears: [Linear], with kernels: Kernels) {
     self.linears = linears
     weights = linears.map(\.weight)
     var stacks: [[Int]: Tensor] = [:]
@@ -27,7 +27,11 @@ struct LinearGroup: Sendable {
       uniqueKeysWithValues: ForwardPass.allCases.map { pass in
         let (steps, readers, matrices) = Self.steps(of: linears, in: pass)
         // Most updates act in all passes alike, which then share a matrix.
-        let stack = stacks[readers] ?? Self.stack(matrices)
+        let stack =
+          stacks[readers]
+          ?? Self.stack(matrices).map {
+            kernels.narrowed($0, mayRound: linears.contains(where: \.isQuantized))
+          }
         stacks[readers] = stack
         return (pass, Plan(downProjection: stack, steps: steps))
       })

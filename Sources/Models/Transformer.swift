@@ -29,9 +29,8 @@ struct Transformer: Sendable {
     }
     self.layers = layers
     finalNorm = try weights.norm("model.norm", configuration)
-    outputHead = LinearGroup([
-      try weights.outputHead(tiedTo: embedding.weight, configuration)
-    ])
+    outputHead = weights.group(
+      try weights.outputHead(tiedTo: embedding.weight, configuration))
   }
 }
 

@@ -78,15 +78,18 @@ struct WeightLoader {
     return Embedding(
       weight: weight,
       updates: zip(updates, lengthFactors(of: updates, on: weight)).map {
-        EmbeddingUpdate(update: $0, lengthFactors: $1)
+        EmbeddingUpdate($0, lengthFactors: $1, with: kernels)
       })
   }
 
   private func prepared(_ updates: [LowRankUpdate], on weight: Tensor) -> [LinearUpdate] {
     zip(updates, lengthFactors(of: updates, on: weight)).map {
-      LinearUpdate($0, lengthFactors: $1)
+      LinearUpdate($0, on: weight, lengthFactors: $1, with: kernels)
     }
   }
+
+  /// Linear layers that read the same input.
+  func group(_ linears: Linear...) -> LinearGroup { LinearGroup(linears, with: kernels) }
 
   /// DoRA's factors for each update: the length it wants over the length that the weight has with
   /// all updates up to it.

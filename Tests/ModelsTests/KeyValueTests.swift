@@ -14,13 +14,17 @@ struct KeyValueTests {
   private func logits(
     _ model: LanguageModel, _ type: KeyValueType, chunkSize: Int
   ) throws -> [[Float]] {
-    var state = DecodingState(
+    let state = DecodingState(
       model.configuration, capacity: Self.tokens.count, pass: .withoutSource, keyValueType: type,
       chunkSize: chunkSize)
+    var work = Workspace(model.transformer, rowCapacity: chunkSize)
     return Self.tokens.chunks(of: chunkSize).map { chunk in
-      model.transformer.advance(&state, over: chunk, model.kernels)
-      let logits = model.transformer.logits(&state, onlyLast: true, model.kernels)
-      return logits.elements.indices.map { logits.elements[$0] }
+      var context = PassContext(model.kernels, .withoutSource)
+      context.append(chunk, to: state)
+      model.transformer.advance(context, &work)
+      model.transformer.writeLogits(&work, onlyLast: true, context)
+      let logits = work.logits[0]
+      return logits.indices.map { logits[$0] }
     }
   }
 

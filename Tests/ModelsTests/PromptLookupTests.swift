@@ -44,7 +44,7 @@ struct PromptLookupTests {
     }
   }
 
-  @Test(arguments: SharedPassTests.cases)
+  @Test(arguments: SharedPassTests.cases.filter { $0.adapter != "dora" && $0.scheme != .int8 })
   func `a text is the same with guesses, greedy and sampled`(test: SharedPassTests.Case) throws {
     let model = try test.open()
     // Longer than Gemma's window, and the tiny models soon repeat themselves.
