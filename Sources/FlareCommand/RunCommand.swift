@@ -106,7 +106,8 @@ struct RunCommand: ParsableCommand {
       ? "--source-states" : batch == nil ? "--source" : "a \"source\" of its own"
     let subject = batch == nil ? "it" : "a request"
     standardError.write(
-      "flare: this model's adapter reads a source; without \(option) \(subject) runs a plain LoRA\n")
+      "flare: this model's adapter reads a source; without \(option) \(subject) runs a plain LoRA\n"
+    )
   }
 
   private func answer(

@@ -1,8 +1,9 @@
 import Adapters
 import Kernels
 
-/// One text on its way through a model: what it keeps, and the source that it reads. The room to work
-/// in belongs to whoever runs passes.
+/// One text on its way through a model: what it keeps, and the source that it reads.
+///
+/// The room to work in belongs to whoever runs passes.
 final class RunningText {
   let model: LanguageModel
   let state: DecodingState
