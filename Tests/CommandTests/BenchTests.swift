@@ -52,8 +52,8 @@ struct BenchTests {
 
   @Test func `a context has the bytes that its keys and values need`() throws {
     let json = try JSONValue(parsing: try output(["--context", "500", "--json"]))
-    // 2 layers, keys and values, 2 heads of 16 floats.
-    #expect(json["context"]?["key_value_bytes"] == .integer(2 * 500 * 2 * 32 * 4))
+    // 2 layers, 8 tiles of 64 positions, keys and values, 2 heads of 16 halves.
+    #expect(json["context"]?["key_value_bytes"] == .integer(2 * 512 * 2 * 32 * 2))
     #expect(try #require(json["context"]?["workspace_bytes"]?.integer) > 0)
     #expect(try #require(json["context"]?["seconds_of_last_token"]?.number) > 0)
     #if os(Linux)
