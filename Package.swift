@@ -55,7 +55,9 @@ let package = Package(
         "Adapters", "Bundles", "Files", "JSON", "Kernels", "Tensors", "Tokenizers", "WeightFiles",
         system, .product(name: "Crypto", package: "swift-crypto"),
       ]),
-    .target(name: "Evaluation", dependencies: ["Adapters", "Files", "JSON", "Models", system]),
+    .target(
+      name: "Evaluation",
+      dependencies: ["Adapters", "Files", "JSON", "Kernels", "Models", system]),
     .target(
       name: "Benchmarks",
       dependencies: [

@@ -44,14 +44,15 @@ public struct LimitMeter {
     buffer = Tensor(shape: [Self.bufferByteCount], elementType: .uint8) { _ in }
   }
 
-  /// Eight times the last cache, as far as the system says how large that is.
+  /// Twice the last cache, as far as the system says how large that is; no machine that is shared has
+  /// all of it.
   private static var bufferByteCount: Int {
     #if canImport(Glibc)
       let cache = sysconf(Int32(_SC_LEVEL3_CACHE_SIZE))
     #else
       let cache = 0
     #endif
-    return min(max(8 * cache, 1 << 28), 1 << 31)
+    return min(max(2 * cache, 1 << 28), 1 << 30)
   }
 
   /// Measures once more.

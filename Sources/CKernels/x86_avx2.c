@@ -205,19 +205,23 @@ static inline __attribute__((always_inline)) void multiply_tile(weight_type type
 
 typedef __m256i sum_register;
 
-static inline __m256i add_products(bool narrow, __m256i sum, __m256i weights, __m256i quants) {
 #ifdef FLARE_AVX_VNNI
+
+static inline __m256i add_products(bool narrow, __m256i sum, __m256i weights, __m256i quants) {
   return _mm256_dpbusd_avx_epi32(sum, weights, quants);
+}
+
 #else
+
+static inline __m256i add_products(bool narrow, __m256i sum, __m256i weights, __m256i quants) {
   __m256i pairs = _mm256_maddubs_epi16(weights, quants);
   if (narrow) return _mm256_add_epi16(sum, pairs);
   return _mm256_add_epi32(sum, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
-#endif
 }
 
-#ifndef FLARE_AVX_VNNI
 #define FLARE_NARROW_SUMS
 #endif
+
 #include "loops/limits_forms.h"
 
 #pragma clang attribute pop

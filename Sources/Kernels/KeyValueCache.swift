@@ -119,8 +119,9 @@ public final class KeyValueCache {
       head_dimension: headDimension)
   }
 
-  /// Makes room for `count` floats of partial results. It stays, so that a decode loop allocates
-  /// when it reaches a new length, not at every token.
+  /// Makes room for `count` floats of partial results.
+  ///
+  /// It stays, so that a decode loop allocates when its text has doubled, not at every token.
   func reservePartials(count: Int) {
     if partials.count < count { partials = AlignedBuffer(count: max(count, 2 * partials.count)) }
   }

@@ -20,11 +20,9 @@ struct AttentionCase: CustomTestStringConvertible {
   var keyColumns: Int { keyValueHeads * headDimension }
 
   struct Inputs: Sendable {
-    /// [rows, heads · headDimension]
-    var queries: [Float]
-    /// [positions, keyValueHeads · headDimension]
-    var keys: [Float]
-    var values: [Float]
+    var queries: [Float]  // [rows, heads · headDimension]
+    var keys: [Float]  // [positions, keyValueHeads · headDimension]
+    var values: [Float]  // as keys
   }
 
   /// Random numbers of the size that keys have in models.
@@ -37,29 +35,34 @@ struct AttentionCase: CustomTestStringConvertible {
   }
 
   /// Attention by its definition, a whole row of scores at a time, in double precision.
-  func reference(_ inputs: Inputs) -> [Double] {
+  ///
+  /// - Parameter rows: which; nil for all.
+  func reference(_ inputs: Inputs, rows: Range<Int>? = nil) -> [Double] {
     let dimension = headDimension, sharing = heads / keyValueHeads
     var output: [Double] = []
-    for i in 0..<rows {
+    for i in rows ?? 0..<self.rows {
       let position = firstPosition + i
+      let seen = max(0, position + 1 - (window ?? position + 1))...position
       for head in 0..<heads {
-        let query = inputs.queries.dropFirst((i * heads + head) * dimension).prefix(dimension)
-        let seen = max(0, position + 1 - (window ?? position + 1))...position
-        func row(_ all: [Float], _ j: Int) -> ArraySlice<Float> {
-          let start = (j * keyValueHeads + head / sharing) * dimension
-          return all[start..<start + dimension]
-        }
-        let scores = seen.map { j in
-          let dot = zip(query, row(inputs.keys, j)).reduce(0) { $0 + Double($1.0) * Double($1.1) }
-          guard let cap = softCap.map(Double.init) else { return dot * Double(scale) }
-          return cap * tanh(dot * Double(scale) / cap)
+        let query = (i * heads + head) * dimension
+        func place(_ j: Int) -> Int { (j * keyValueHeads + head / sharing) * dimension }
+        var scores: [Double] = []
+        for j in seen {
+          let key = place(j)
+          var dot = 0.0
+          for d in 0..<dimension {
+            dot += Double(inputs.queries[query + d]) * Double(inputs.keys[key + d])
+          }
+          dot *= Double(scale)
+          if let softCap { dot = Double(softCap) * tanh(dot / Double(softCap)) }
+          scores.append(dot)
         }
         let largest = scores.max() ?? 0
-        let weights = scores.map { exp($0 - largest) }
-        let total = weights.reduce(0, +)
-        var sums = Array(repeating: 0.0, count: dimension)
-        for (j, weight) in zip(seen, weights) {
-          for (d, value) in row(inputs.values, j).enumerated() { sums[d] += weight * Double(value) }
+        var total = 0.0, sums = Array(repeating: 0.0, count: dimension)
+        for (j, score) in zip(seen, scores) {
+          let weight = exp(score - largest), value = place(j)
+          total += weight
+          for d in 0..<dimension { sums[d] += weight * Double(inputs.values[value + d]) }
         }
         output += sums.map { $0 / total }
       }

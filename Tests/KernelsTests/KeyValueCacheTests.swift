@@ -7,15 +7,16 @@ import Testing
   /// A text, cut into the chunks that it comes in.
   struct Case: CustomTestStringConvertible {
     var window: Int, chunkSize: Int
-    var positions = 1000
+    var positions = 700
     var testDescription: String { "window \(window), chunks of \(chunkSize)" }
   }
 
   static let cases = [
-    Case(window: 1, chunkSize: 1), Case(window: 100, chunkSize: 1),
+    Case(window: 1, chunkSize: 1, positions: 300),
+    Case(window: 100, chunkSize: 1, positions: 450),
     Case(window: 100, chunkSize: 48), Case(window: 64, chunkSize: 64),
     Case(window: 65, chunkSize: 64), Case(window: 20, chunkSize: 150),
-    Case(window: 600, chunkSize: 7, positions: 2000),
+    Case(window: 300, chunkSize: 7),
   ]
 
   private func attention(_ test: Case) -> AttentionCase {
@@ -50,11 +51,12 @@ import Testing
     test: Case, type: KeyValueType
   ) throws {
     let inputs = attention(test).inputs()
-    let expected = attention(test).reference(type.rounded(inputs, headDimension: 20))
+    let last = test.positions - 20..<test.positions
+    let expected = attention(test).reference(type.rounded(inputs, headDimension: 20), rows: last)
     for kernels in try allKernels() {
       let whole = attention(test).attend(inputs, type, with: kernels)
       let found = run(test, type, inputs, with: kernels)
-      #expect(largestDifference(found, expected) < 3e-6)
+      #expect(largestDifference(Array(found.suffix(expected.count)), expected) < 3e-6)
       #expect(bitDifferences(found, whole) == [])
     }
   }

@@ -11,7 +11,8 @@ struct GenerationTests {
     let source = (0..<280).map { $0 * 7 % 90 }
     let whole = try model.logits(of: tokens, source: .tokens(source))
     var session = try Session(
-      model, capacity: tokens.count, promptCount: tokens.count, source: .tokens(source))
+      model, capacity: tokens.count, promptCount: tokens.count, source: .tokens(source),
+      keyValueType: .float32)
     _ = try session.logits(of: Array(tokens[..<299]))
     let last = try session.append([tokens[299]])
     let row = whole[299]

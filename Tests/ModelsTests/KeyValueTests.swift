@@ -63,8 +63,8 @@ struct KeyValueTests {
     }
   }
 
-  /// Logits are bounded by 6. A rounding of 2^-11 or of 1/254 in keys and values goes through four
-  /// layers.
+  // Logits are bounded by 6. A rounding of 2^-11 or of 1/254 in keys and values goes through four
+  // layers.
   @Test(arguments: [
     (KeyValueType.float16, Float(1e-5), Float(2e-2)), (.int8, 1e-3, 0.6),
   ])

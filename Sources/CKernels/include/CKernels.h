@@ -24,7 +24,7 @@ enum {
   FLARE_BLOCK_SIZE = 256,
   /// Positions that one unpacking of a weight serves: the rows of a tile of activations.
   FLARE_TILE_ROWS = 8,
-  /// The widest attention head: bounds the scratch that `attend` takes from the stack (250 KB).
+  /// The widest attention head: bounds the scratch that `attend` takes from the stack (260 KB).
   FLARE_MAX_HEAD_DIMENSION = 256,
   /// Queries that share one pass over a tile of keys.
   FLARE_ATTENTION_QUERIES = 64,

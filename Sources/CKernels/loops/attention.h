@@ -11,6 +11,12 @@
 #define PANEL_VECTORS (PANEL / LANES)
 /// Rows whose sums fit in the registers beside a row of a panel.
 #define PRODUCT_ROWS (FLARE_VECTOR_SIZE == 64 ? 8 : 6)
+/// Registers that the sums of two panels may take: half of them.
+#if FLARE_VECTOR_SIZE == 64 || defined(__aarch64__)
+#define PAIRED_SUMS 16
+#else
+#define PAIRED_SUMS 8
+#endif
 
 typedef float lanes __attribute__((ext_vector_type(LANES)));
 typedef int8_t byte_lanes __attribute__((ext_vector_type(LANES)));
@@ -45,54 +51,66 @@ INLINE lanes load_lanes(flare_key_value_type type, const void *elements, size_t 
 
 INLINE void store_lanes(lanes floats, float *out) { memcpy(out, &floats, sizeof floats); }
 
-/// sums [rows][16] = a [rows, first..<end] · panel [first..<end][16]; `type` and `rows` are
-/// literals, so that the sums stay in registers.
-INLINE void multiply_panel(flare_key_value_type type, int rows, const float *a, size_t a_stride,
-                           const void *panel, size_t first, size_t end,
-                           lanes sums[PRODUCT_ROWS][PANEL_VECTORS]) {
+/// Whether `rows` rows are multiplied with two panels at once: their sums still fit in the registers,
+/// and with one panel there would be too few of them to keep the multipliers busy.
+#define PAIRS_PANELS(rows) (2 * (rows) * PANEL_VECTORS <= PAIRED_SUMS)
+#define MAX_VECTORS (2 * PANEL_VECTORS)
+
+/// sums [rows][16 · panels] = a [rows, first..<end] · panels [first..<end][16], `panel_stride`
+/// elements apart. `type`, `rows` and `panels` are literals, so that the sums stay in registers.
+INLINE void multiply_panels(flare_key_value_type type, int rows, size_t panels, const float *a,
+                            size_t a_stride, const void *panel, size_t panel_stride, size_t first,
+                            size_t end, lanes sums[PRODUCT_ROWS][MAX_VECTORS]) {
+  size_t vectors = panels * PANEL_VECTORS;
   for (int i = 0; i < rows; i++)
-    for (size_t v = 0; v < PANEL_VECTORS; v++) sums[i][v] = 0;
+    for (size_t v = 0; v < vectors; v++) sums[i][v] = 0;
   for (size_t k = first; k < end; k++) {
-    lanes columns[PANEL_VECTORS];
-    for (size_t v = 0; v < PANEL_VECTORS; v++)
-      columns[v] = load_lanes(type, panel, k * PANEL + v * LANES);
+    lanes columns[MAX_VECTORS];
+    for (size_t v = 0; v < vectors; v++)
+      columns[v] = load_lanes(type, panel, v / PANEL_VECTORS * panel_stride + k * PANEL +
+                                               v % PANEL_VECTORS * LANES);
     for (int i = 0; i < rows; i++)
-      for (size_t v = 0; v < PANEL_VECTORS; v++) sums[i][v] += a[i * a_stride + k] * columns[v];
+      for (size_t v = 0; v < vectors; v++) sums[i][v] += a[i * a_stride + k] * columns[v];
   }
 }
 
-/// scores [rows][16 of KEY_TILE] = queries · a panel of keys. `scales`, if any, are those of the 16
-/// positions in the first group.
-INLINE void score_rows(flare_key_value_type type, int rows, const float *queries, size_t dimension,
-                       const void *panel, const uint16_t *scales, float *scores) {
-  lanes totals[PRODUCT_ROWS][PANEL_VECTORS];
+/// scores [rows][16 · panels of KEY_TILE] = queries · panels of keys. `scales`, if any, are those of
+/// the positions in the first group.
+INLINE void score_rows(flare_key_value_type type, int rows, size_t panels, const float *queries,
+                       size_t dimension, const void *panel, const uint16_t *scales,
+                       float *scores) {
+  lanes totals[PRODUCT_ROWS][MAX_VECTORS];
   size_t depth = scales ? FLARE_GROUP_SIZE : dimension;
   for (size_t first = 0; first < dimension; first += depth) {
-    lanes sums[PRODUCT_ROWS][PANEL_VECTORS];
+    lanes sums[PRODUCT_ROWS][MAX_VECTORS];
     size_t end = first + depth < dimension ? first + depth : dimension;
-    multiply_panel(type, rows, queries, dimension, panel, first, end, sums);
-    for (size_t v = 0; v < PANEL_VECTORS; v++) {
+    multiply_panels(type, rows, panels, queries, dimension, panel, PANEL * dimension, first, end,
+                    sums);
+    for (size_t v = 0; v < panels * PANEL_VECTORS; v++) {
       lanes scale = 1;
-      if (scales)
-        scale = load_lanes(FLARE_KEY_VALUE_F16, scales, first / FLARE_GROUP_SIZE * KEY_TILE + v * LANES);
+      if (scales) {
+        size_t place = first / FLARE_GROUP_SIZE * KEY_TILE + v * LANES;
+        scale = load_lanes(FLARE_KEY_VALUE_F16, scales, place);
+      }
       for (int i = 0; i < rows; i++)
         totals[i][v] = first == 0 ? sums[i][v] * scale : totals[i][v] + sums[i][v] * scale;
     }
   }
   for (int i = 0; i < rows; i++)
-    for (size_t v = 0; v < PANEL_VECTORS; v++)
+    for (size_t v = 0; v < panels * PANEL_VECTORS; v++)
       store_lanes(totals[i][v], scores + i * KEY_TILE + v * LANES);
 }
 
-/// sums [rows][16 of width] = sums · corrections + weights · positions first..<end of a panel of
-/// values.
-INLINE void add_rows(flare_key_value_type type, int rows, const float *weights, const void *panel,
-                     size_t first, size_t end, const float *corrections, float *sums,
-                     size_t width) {
-  lanes products[PRODUCT_ROWS][PANEL_VECTORS];
-  multiply_panel(type, rows, weights, KEY_TILE, panel, first, end, products);
+/// sums [rows][16 · panels of width] = sums · corrections + weights · positions first..<end of
+/// panels of values.
+INLINE void add_rows(flare_key_value_type type, int rows, size_t panels, const float *weights,
+                     const void *panel, size_t first, size_t end, const float *corrections,
+                     float *sums, size_t width) {
+  lanes products[PRODUCT_ROWS][MAX_VECTORS];
+  multiply_panels(type, rows, panels, weights, KEY_TILE, panel, PANEL * KEY_TILE, first, end,
+                  products);
   for (int i = 0; i < rows; i++) {
-    for (size_t v = 0; v < PANEL_VECTORS; v++) {
+    for (size_t v = 0; v < panels * PANEL_VECTORS; v++) {
       float *place = sums + i * width + v * LANES;
       store_lanes(load_lanes(FLARE_KEY_VALUE_F32, place, 0) * corrections[i] + products[i][v],
                   place);
@@ -105,35 +123,38 @@ static inline int product_rows(size_t left) {
   return left >= PRODUCT_ROWS ? PRODUCT_ROWS : left >= 4 ? 4 : left >= 2 ? 2 : 1;
 }
 
-INLINE void score_panel(flare_key_value_type type, const float *queries, size_t count,
-                        size_t dimension, const void *panel, const uint16_t *scales,
-                        float *scores) {
+/// Calls `function` with literals for the rows, and for one panel or the two that they pair.
+#define WITH_LITERALS(function, type, rows, panels, ...)                                      \
+  if (PAIRS_PANELS(rows) && (panels) == 2)                                                    \
+    function(type, rows, 2, __VA_ARGS__);                                                     \
+  else                                                                                        \
+    function(type, rows, 1, __VA_ARGS__)
+
+#define WITH_LITERAL_ROWS(function, type, rows, panels, ...)                                  \
+  switch (rows) {                                                                             \
+    case PRODUCT_ROWS: WITH_LITERALS(function, type, PRODUCT_ROWS, panels, __VA_ARGS__); break; \
+    case 4: WITH_LITERALS(function, type, 4, panels, __VA_ARGS__); break;                     \
+    case 2: WITH_LITERALS(function, type, 2, panels, __VA_ARGS__); break;                     \
+    default: WITH_LITERALS(function, type, 1, panels, __VA_ARGS__);                           \
+  }
+
+/// `score_rows` for any number of rows; two panels only where those pair panels.
+INLINE void score_panels(flare_key_value_type type, const float *queries, size_t count,
+                         size_t panels, size_t dimension, const void *panel,
+                         const uint16_t *scales, float *scores) {
   for (size_t q = 0; q < count; q += product_rows(count - q)) {
-    const float *rows = queries + q * dimension;
-    float *out = scores + q * KEY_TILE;
-    switch (product_rows(count - q)) {
-      case PRODUCT_ROWS: score_rows(type, PRODUCT_ROWS, rows, dimension, panel, scales, out); break;
-      case 4: score_rows(type, 4, rows, dimension, panel, scales, out); break;
-      case 2: score_rows(type, 2, rows, dimension, panel, scales, out); break;
-      default: score_rows(type, 1, rows, dimension, panel, scales, out);
-    }
+    WITH_LITERAL_ROWS(score_rows, type, product_rows(count - q), panels, queries + q * dimension,
+                      dimension, panel, scales, scores + q * KEY_TILE);
   }
 }
 
-INLINE void add_panel(flare_key_value_type type, const float *weights, size_t count,
-                      const void *panel, size_t first, size_t end, const float *corrections,
-                      float *sums, size_t width) {
+/// `add_rows` likewise.
+INLINE void add_panels(flare_key_value_type type, const float *weights, size_t count,
+                       size_t panels, const void *panel, size_t first, size_t end,
+                       const float *corrections, float *sums, size_t width) {
   for (size_t q = 0; q < count; q += product_rows(count - q)) {
-    const float *rows = weights + q * KEY_TILE, *factors = corrections + q;
-    float *out = sums + q * width;
-    switch (product_rows(count - q)) {
-      case PRODUCT_ROWS:
-        add_rows(type, PRODUCT_ROWS, rows, panel, first, end, factors, out, width);
-        break;
-      case 4: add_rows(type, 4, rows, panel, first, end, factors, out, width); break;
-      case 2: add_rows(type, 2, rows, panel, first, end, factors, out, width); break;
-      default: add_rows(type, 1, rows, panel, first, end, factors, out, width);
-    }
+    WITH_LITERAL_ROWS(add_rows, type, product_rows(count - q), panels, weights + q * KEY_TILE,
+                      panel, first, end, corrections + q, sums + q * width, width);
   }
 }
 
@@ -177,8 +198,8 @@ typedef struct {
   float scores[FLARE_ATTENTION_QUERIES * KEY_TILE];
   /// The same times the scales of a group of values.
   float scaled[FLARE_ATTENTION_QUERIES * KEY_TILE];
-  /// A panel as floats.
-  float panel[PANEL * FLARE_MAX_HEAD_DIMENSION];
+  /// Two panels as floats.
+  float panels[2 * PANEL * FLARE_MAX_HEAD_DIMENSION];
   /// By how much what was summed before a tile shrinks.
   float corrections[FLARE_ATTENTION_QUERIES];
   /// Of the present segment.
@@ -249,57 +270,67 @@ static void OP(weigh_tile)(query_block *block, size_t start) {
   }
 }
 
-/// Elements first..<end of a panel as floats, at the same places.
-static void OP(convert_panel)(flare_key_value_type type, const void *panel, size_t first,
-                              size_t end, float *out) {
-  for (size_t i = first * PANEL; i < end * PANEL; i += LANES) {
-    switch (type) {
-      case FLARE_KEY_VALUE_F32: store_lanes(load_lanes(FLARE_KEY_VALUE_F32, panel, i), out + i); break;
-      case FLARE_KEY_VALUE_F16: store_lanes(load_lanes(FLARE_KEY_VALUE_F16, panel, i), out + i); break;
-      case FLARE_KEY_VALUE_INT8: store_lanes(load_lanes(FLARE_KEY_VALUE_INT8, panel, i), out + i);
-    }
-  }
+/// Floats of the elements first..<end of a panel, at the same places.
+INLINE void convert_panel(flare_key_value_type type, const void *panel, size_t first, size_t end,
+                          float *out) {
+  for (size_t i = first * PANEL; i < end * PANEL; i += LANES)
+    store_lanes(load_lanes(type, panel, i), out + i);
 }
 
-/// Attention over positions first..<end of a tile; `type` is a literal.
+/// Asks for bytes that are read soon: the hardware does not see by itself where the next tile is.
+static inline void prefetch(const uint8_t *bytes, size_t size) {
+  for (size_t line = 0; line < size; line += 64) __builtin_prefetch(bytes + line, 0, 2);
+}
+
+/// Attention over positions first..<end of a tile; `type` is a literal. A few queries wait for
+/// memory, so while they read a panel, that of the next tile, `next` bytes on, is asked for.
 INLINE void attend_tile(flare_key_value_type type, query_block *block, const key_value_tile *tile,
-                        size_t start, size_t first, size_t end) {
+                        ptrdiff_t next, size_t start, size_t first, size_t end) {
   size_t dimension = block->attention->cache.head_dimension, count = block->count;
   // Many queries share one conversion of a panel, few convert it as they read.
   bool converts = type != FLARE_KEY_VALUE_F32 && count > PRODUCT_ROWS;
+  size_t step = PAIRS_PANELS(product_rows(count)) ? 2 : 1;
   size_t panel_size = PANEL * element_size(type);
 
-  for (size_t j = first / PANEL * PANEL; j < end; j += PANEL) {
+  for (size_t j = first / PANEL * PANEL; j < end; j += step * PANEL) {
     const uint8_t *panel = tile->keys + j / PANEL * dimension * panel_size;
     const uint16_t *scales = type == FLARE_KEY_VALUE_INT8 ? tile->key_scales + j : NULL;
+    size_t panels = j + PANEL < end ? step : 1;
     if (converts) {
-      OP(convert_panel)(type, panel, 0, dimension, block->panel);
-      score_panel(FLARE_KEY_VALUE_F32, block->queries, count, dimension, block->panel, scales,
-                  block->scores + j);
+      convert_panel(type, panel, 0, panels * dimension, block->panels);
+      score_panels(FLARE_KEY_VALUE_F32, block->queries, count, panels, dimension, block->panels,
+                   scales, block->scores + j);
     } else {
-      score_panel(type, block->queries, count, dimension, panel, scales, block->scores + j);
+      prefetch(panel + next, panels * dimension * panel_size);
+      score_panels(type, block->queries, count, panels, dimension, panel, scales,
+                   block->scores + j);
     }
   }
   OP(weigh_tile)(block, start);
 
   const float *weights = block->scores;
-  for (size_t d = 0; d < dimension; d += PANEL) {
+  for (size_t d = 0; d < dimension; d += step * PANEL) {
     if (type == FLARE_KEY_VALUE_INT8 && d % FLARE_GROUP_SIZE == 0) {
       float scales[KEY_TILE];
-      OP(load_floats)(FLARE_F16, tile->value_scales, d / FLARE_GROUP_SIZE * KEY_TILE, KEY_TILE, scales);
+      OP(load_floats)(FLARE_F16, tile->value_scales, d / FLARE_GROUP_SIZE * KEY_TILE, KEY_TILE,
+                      scales);
       for (size_t q = 0; q < count; q++)
-        for (size_t j = first; j < end; j++)
+        for (size_t j = 0; j < KEY_TILE; j++)
           block->scaled[q * KEY_TILE + j] = block->scores[q * KEY_TILE + j] * scales[j];
       weights = block->scaled;
     }
     const uint8_t *panel = tile->values + d / PANEL * KEY_TILE * panel_size;
+    size_t panels = d + PANEL < dimension ? step : 1;
     if (converts) {
-      OP(convert_panel)(type, panel, first, end, block->panel);
-      add_panel(FLARE_KEY_VALUE_F32, weights, count, block->panel, first, end, block->corrections,
-                block->sums + d, block->width);
+      for (size_t p = 0; p < panels; p++)
+        convert_panel(type, panel + p * KEY_TILE * panel_size, first, end,
+                      block->panels + p * PANEL * KEY_TILE);
+      add_panels(FLARE_KEY_VALUE_F32, weights, count, panels, block->panels, first, end,
+                 block->corrections, block->sums + d, block->width);
     } else {
-      add_panel(type, weights, count, panel, first, end, block->corrections, block->sums + d,
-                block->width);
+      prefetch(panel + next, panels * KEY_TILE * panel_size);
+      add_panels(type, weights, count, panels, panel, first, end, block->corrections,
+                 block->sums + d, block->width);
     }
   }
 }
@@ -317,17 +348,18 @@ static void OP(attend_to_segment)(query_block *block, size_t segment) {
   end = end < block_end ? end : block_end;
   for (size_t start = first / KEY_TILE * KEY_TILE; start < end; start += KEY_TILE) {
     key_value_tile tile = tile_of(&a->cache, block->head, start);
+    ptrdiff_t next = tile_of(&a->cache, block->head, start + KEY_TILE).keys - tile.keys;
     size_t tile_first = first > start ? first - start : 0;
     size_t tile_end = end - start < KEY_TILE ? end - start : KEY_TILE;
     switch (a->cache.type) {
       case FLARE_KEY_VALUE_F32:
-        attend_tile(FLARE_KEY_VALUE_F32, block, &tile, start, tile_first, tile_end);
+        attend_tile(FLARE_KEY_VALUE_F32, block, &tile, next, start, tile_first, tile_end);
         break;
       case FLARE_KEY_VALUE_F16:
-        attend_tile(FLARE_KEY_VALUE_F16, block, &tile, start, tile_first, tile_end);
+        attend_tile(FLARE_KEY_VALUE_F16, block, &tile, next, start, tile_first, tile_end);
         break;
       case FLARE_KEY_VALUE_INT8:
-        attend_tile(FLARE_KEY_VALUE_INT8, block, &tile, start, tile_first, tile_end);
+        attend_tile(FLARE_KEY_VALUE_INT8, block, &tile, next, start, tile_first, tile_end);
     }
   }
 }

@@ -64,9 +64,9 @@ static uint16_t OP(quantize_key_value_group)(const float *x, size_t count, int8_
   return half;
 }
 
-/// Rounds a row of a head to elements of `type`; scales go to every 64th of `scales`.
+/// Rounds a row of a head to elements of `type`; the scale of group g goes to scales[64 · g + slot].
 static void OP(round_key_value)(flare_key_value_type type, const float *x, size_t dimension,
-                                uint8_t *elements, uint16_t *scales) {
+                                uint8_t *elements, uint16_t *scales, size_t slot) {
   switch (type) {
     case FLARE_KEY_VALUE_F32:
       OP(store_floats)(FLARE_F32, x, dimension, elements);
@@ -77,7 +77,7 @@ static void OP(round_key_value)(flare_key_value_type type, const float *x, size_
     case FLARE_KEY_VALUE_INT8:
       for (size_t start = 0; start < dimension; start += FLARE_GROUP_SIZE) {
         size_t left = dimension - start, count = left < FLARE_GROUP_SIZE ? left : FLARE_GROUP_SIZE;
-        scales[start / FLARE_GROUP_SIZE * FLARE_KEY_VALUE_TILE] =
+        scales[start / FLARE_GROUP_SIZE * FLARE_KEY_VALUE_TILE + slot] =
             OP(quantize_key_value_group)(x + start, count, (int8_t *)elements + start);
       }
       break;
@@ -102,14 +102,15 @@ static void OP(append_key_values)(const flare_key_values *cache, const float *ke
     key_value_tile tile = tile_of(cache, head, first_position + i);
     uint8_t elements[FLARE_MAX_HEAD_DIMENSION * sizeof(float)];
 
-    OP(round_key_value)(cache->type, keys + place, dimension, elements, tile.key_scales + slot);
-    uint8_t *panel = tile.keys + slot / FLARE_KEY_VALUE_PANEL * FLARE_KEY_VALUE_PANEL * dimension * size;
-    uint8_t *lane = panel + slot % FLARE_KEY_VALUE_PANEL * size;
+    OP(round_key_value)(cache->type, keys + place, dimension, elements, tile.key_scales, slot);
+    size_t column = slot % FLARE_KEY_VALUE_PANEL, panel = slot - column;
+    uint8_t *lane = tile.keys + (panel * dimension + column) * size;
     if (size == 4) scatter(4, elements, dimension, lane, FLARE_KEY_VALUE_PANEL);
     if (size == 2) scatter(2, elements, dimension, lane, FLARE_KEY_VALUE_PANEL);
     if (size == 1) scatter(1, elements, dimension, lane, FLARE_KEY_VALUE_PANEL);
 
-    OP(round_key_value)(cache->type, values + place, dimension, elements, tile.value_scales + slot);
+    OP(round_key_value)(cache->type, values + place, dimension, elements, tile.value_scales,
+                        slot);
     for (size_t start = 0; start < dimension; start += FLARE_KEY_VALUE_PANEL) {
       size_t left = dimension - start;
       memcpy(tile.values + (start * FLARE_KEY_VALUE_TILE + slot * FLARE_KEY_VALUE_PANEL) * size,

@@ -4,8 +4,9 @@
 // grouped weights are made of, and FLARE_NARROW_SUMS when there is one to 16-bit sums.
 
 /// Makes the compiler forget what it knows of a register, at no instruction: a product of it can
-/// be neither computed once for all nor left out.
-#if defined(__x86_64__)
+/// be neither computed once for all nor left out. (tools/kernels emulates registers in memory.)
+#if defined(FORGET)
+#elif defined(__x86_64__)
 #define FORGET(value) __asm__ volatile("" : "+x"(value))
 #else
 #define FORGET(value) __asm__ volatile("" : "+w"(value))

@@ -57,6 +57,9 @@ static inline void emulated_mask_storeu_ps(void *out, __mmask16 mask, __m512 x) 
 
 #endif
 
+// For loops/limits_forms.h: an emulated register is memory.
+#define FORGET(value) __asm__ volatile("" : "+m"(value))
+
 #ifndef __AVXVNNI__
 #define _mm256_dpbusd_avx_epi32 _mm256_dpbusd_epi32
 #endif
