@@ -16,7 +16,8 @@ struct BatchCommandTests {
     {"id": "kafe", "prompt": "Question: Siapa pemilik kafe itu?\\nAnswer: ", \
     "source": "Question: Who owns the cafe?\\nAnswer: ", "n": 4}
 
-    {"id": 7, "prompt": "Context: Maya", "n": 30, "source": "Context: Maya"}
+    {"id": 7, "prompt": "Context: Tempat tinggal Maya di dekat masjid.\\nQuestion: Di mana Maya \
+    tinggal?\\nAnswer: ", "n": 30, "source": "Where does Maya live?"}
     {"prompt": "Context: Rina", "n": 0, "source": "Rina"}
     {"prompt": "Context: Lina", "temperature": 1.5, "seed": 3, "source": "Lina"}
     """
@@ -46,7 +47,11 @@ struct BatchCommandTests {
     let alone = [
       ["-p", "Question: Siapa pemilik kafe itu?\\nAnswer: ", "-n", "4"]
         + ["--source", "Question: Who owns the cafe?\\nAnswer: "],
-      ["-p", "Context: Maya", "-n", "30", "--source", "Context: Maya"],
+      [
+        "-p",
+        "Context: Tempat tinggal Maya di dekat masjid.\\nQuestion: Di mana Maya tinggal?\\nAnswer: ",
+        "-n", "30", "--source", "Where does Maya live?",
+      ],
       ["-p", "Context: Rina", "-n", "0", "--source", "Rina"],
       ["-p", "Context: Lina", "-n", "16", "--temperature", "1.5", "--seed", "3"]
         + ["--source", "Lina"],

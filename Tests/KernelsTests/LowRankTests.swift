@@ -119,7 +119,7 @@ import Testing
     func type(_ elements: [Float], mayRound: Bool) -> ElementType {
       kernels.narrowed(tensor(elements, [1, elements.count]), mayRound: mayRound).elementType
     }
-    let half: [Float] = [1.0009766, -3], brain: [Float] = [1e-30, 0.5], wide: [Float] = [0.1, 1]
+    let half: [Float] = [1.0009766, -3], brain: [Float] = [0x1p-100, 0.5], wide: [Float] = [0.1, 1]
     for mayRound in [false, true] {
       #expect(type(half, mayRound: mayRound) == .float16)
       #expect(type(brain, mayRound: mayRound) == .bfloat16)
