@@ -18,11 +18,11 @@ def setting(row):
     return {None: "no-source", "own": "target", "next": "wrong-source"}[row["source"]]
 
 
-def predictions(flare, model, row):
+def predictions(flare, model, row, kv_type):
     command = [flare, "eval", str(model / "base"), "--data", str(SAMPLES / "data" / "test.jsonl")]
     for adapter in row["adapters"]:
         command += ["--adapter", str(model / adapter)]
-    command += ["--setting", setting(row), "--json"]
+    command += ["--setting", setting(row), "--kv-type", kv_type, "--json"]
     result = subprocess.run(command, check=True, capture_output=True, text=True)
     return [prediction["text"] for prediction in json.loads(result.stdout)["predictions"]]
 
@@ -30,7 +30,9 @@ def predictions(flare, model, row):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--flare", required=True, help="the flare binary")
-    flare = parser.parse_args().flare
+    parser.add_argument("--kv-type", default="f32", help="how keys and values are kept; PyTorch's are float32")
+    arguments = parser.parse_args()
+    flare, kv_type = arguments.flare, arguments.kv_type
 
     differing = 0
     for name, expected in json.loads((SAMPLES / "data" / "expected.json").read_text()).items():
@@ -39,7 +41,7 @@ def main():
             if not all((model / adapter).is_dir() for adapter in row["adapters"]):
                 print(f"{name:6} {label:32} not compared: its adapter is not committed")
                 continue
-            pairs = list(zip(predictions(flare, model, row), row["predictions"], strict=True))
+            pairs = list(zip(predictions(flare, model, row, kv_type), row["predictions"], strict=True))
             different = sum(ours != theirs for ours, theirs in pairs)
             print(f"{name:6} {label:32} {len(pairs) - different} of {len(pairs)} answers equal")
             differing += different
