@@ -80,7 +80,7 @@ struct RunCommand: ParsableCommand {
   }
 
   /// Answers of texts that fit this many at a time are those of texts alone, to the bit.
-  private static let maximumBatchSize = 47
+  private static let maximumBatchSize = Kernels.exactRowCount
 
   func run() throws {
     let options = try generation.options()

@@ -98,6 +98,8 @@ extension Kernels {
   /// Below it a row of any product has the same bits however many other rows there are; grouped
   /// weights alone give them at every count.
   package static let blockwiseRowCount = 48
+  /// The most rows of a pass whose bits do not depend on how many there are.
+  package static let exactRowCount = blockwiseRowCount - 1
   /// Weight rows of such a block.
   private static let blockRowCount = 64
 

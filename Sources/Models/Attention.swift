@@ -41,7 +41,7 @@ struct Attention: Sendable {
 
     kernels.rotate(&work.queries, by: work.rotations)
     kernels.rotate(&work.keys, by: work.rotations)
-    if context.attendsSingly { attendSingly(&work, context) } else { attend(&work, context) }
+    attend(&work, context)
     outputProjection.prepare(&work.attended, &work.lowRank, context)
     outputProjection.apply(0, work.attended, into: &work.branch, &work.lowRank, context)
   }
@@ -60,23 +60,5 @@ struct Attention: Sendable {
     context.kernels.attend(
       queries: work.queries, texts: texts, scale: configuration.attentionScale,
       softCap: configuration.attentionSoftCap, into: &work.attended.values)
-  }
-
-  /// Lets every row attend as if it were a pass of its own.
-  private func attendSingly(_ work: inout Workspace, _ context: PassContext) {
-    work.attended.values.rowCount = work.queries.rowCount
-    for segment in context.segments {
-      let cache = segment.state.caches[layer]
-      for row in segment.rows {
-        context.kernels.append(
-          keys: work.keys, values: work.values, rows: row..<row + 1, to: cache)
-        work.query.setRow(0, to: row, of: work.queries)
-        context.kernels.attend(
-          queries: work.query, texts: [Kernels.TextRows(rows: 0..<1, cache: cache)],
-          scale: configuration.attentionScale, softCap: configuration.attentionSoftCap,
-          into: &work.sight)
-        work.attended.values.setRow(row, to: 0, of: work.sight)
-      }
-    }
   }
 }

@@ -16,17 +16,13 @@ struct PassContext {
 
   let kernels: Kernels
   let pass: ForwardPass
-  /// Whether the rows of a text attend one at a time, which gives each the bits that it has in a
-  /// pass of its own; together they are faster and sum in another order.
-  let attendsSingly: Bool
   /// One token a row.
   private(set) var tokens: [Int] = []
   private(set) var segments: [Segment] = []
 
-  init(_ kernels: Kernels, _ pass: ForwardPass, attendsSingly: Bool = false) {
+  init(_ kernels: Kernels, _ pass: ForwardPass) {
     self.kernels = kernels
     self.pass = pass
-    self.attendsSingly = attendsSingly
   }
 
   /// Adds the next tokens of a text to the pass.

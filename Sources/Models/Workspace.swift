@@ -25,9 +25,6 @@ struct Workspace: ~Copyable {
   /// What attention or MLP adds to the residual stream.
   var branch: FloatMatrix
   var lowRank: LowRankWorkspace
-  /// One query and what it saw, `[1, queryWidth]`; for rows that attend one at a time.
-  var query: FloatMatrix
-  var sight: FloatMatrix
   /// What comes next behind the rows that were asked for, `[rows, vocabularySize]`.
   var logits: FloatMatrix
 
@@ -53,8 +50,6 @@ struct Workspace: ~Copyable {
     up = matrix(configuration.intermediateSize)
     branch = matrix(configuration.hiddenSize)
     lowRank = LowRankWorkspace(rowCapacity: rowCapacity, width: transformer.lowRankWidth)
-    query = matrix(configuration.queryWidth, rows: 1)
-    sight = matrix(configuration.queryWidth, rows: 1)
     logits = matrix(configuration.vocabularySize, rows: logitCapacity)
   }
 }

@@ -101,7 +101,7 @@ struct SharedPassTests {
       var work = Workspace(model.transformer, rowCapacity: 60)
       _ = text.advance(over: prompt[...], &work)
       func logits(of tokens: [Int], _ work: inout Workspace) -> [[Float]] {
-        var context = PassContext(model.kernels, text.state.pass, attendsSingly: true)
+        var context = PassContext(model.kernels, text.state.pass)
         text.append(tokens, to: &context)
         model.transformer.advance(context, &work)
         model.transformer.writeLogits(&work, onlyLast: false, context)

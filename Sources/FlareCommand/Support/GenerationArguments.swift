@@ -32,8 +32,8 @@ struct GenerationArguments: ParsableArguments {
 
   @OptionGroup var keyValues: KeyValueOptions
 
-  /// Rows of a pass whose bits do not depend on how many there are, less the one that is no guess.
-  private static let maximumCandidateCount = 46
+  /// One row of a pass is no guess.
+  private static let maximumCandidateCount = Kernels.exactRowCount - 1
 
   func validate() throws {
     guard maximumTokenCount >= 0 else {

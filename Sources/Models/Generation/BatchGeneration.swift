@@ -88,13 +88,10 @@ struct BatchGeneration: ~Copyable {
       let mixes = request.source != nil && model.adapters.mixesPositions
       return mixes ? request.prompt.count : min(request.prompt.count, Workspace.chunkSize)
     }
-    let stepRows = max(textCount, min(textCount * (1 + candidateCount), Self.exactRowCount))
+    let stepRows = max(textCount, min(textCount * (1 + candidateCount), Kernels.exactRowCount))
     work = Workspace(
       model.transformer, rowCapacity: max(stepRows, rows.max() ?? 0), logitCapacity: textCount)
   }
-
-  /// Rows of a pass whose bits do not depend on how many there are.
-  private static let exactRowCount = Kernels.blockwiseRowCount - 1
 
   mutating func run(
     receive: (Int, Int) throws -> Bool, finish: (Int, Continuation) throws -> Void
@@ -141,9 +138,8 @@ struct BatchGeneration: ~Copyable {
   private mutating func step(
     _ texts: [ContinuedText], _ pass: ForwardPass, receive: (Int, Int) throws -> Bool
   ) throws {
-    for text in texts { text.guess(atMost: Self.exactRowCount / texts.count - 1) }
-    var context = PassContext(
-      model.kernels, pass, attendsSingly: texts.contains { $0.next.count > 1 })
+    for text in texts { text.guess(atMost: Kernels.exactRowCount / texts.count - 1) }
+    var context = PassContext(model.kernels, pass)
     for text in texts { text.text.append(text.next, to: &context) }
     model.transformer.advance(context, &work)
     model.transformer.writeLogits(&work, onlyLast: false, context)
