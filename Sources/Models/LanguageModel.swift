@@ -47,7 +47,7 @@ public struct LanguageModel: Sendable {
   ) throws {
     try self.init(
       try Origin(files), tensors: tensors ?? files.tensors, adapters: adapters, with: kernels,
-      tokenizer: try files.tokenizerPath.map { try Tokenizer(contentsOf: $0) })
+      tokenizer: try files.tokenizer())
   }
 
   /// Makes a model that no files hold, without a tokenizer.

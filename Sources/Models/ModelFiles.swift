@@ -4,6 +4,7 @@ public import JSON
 import Kernels
 public import SystemPackage
 public import Tensors
+public import Tokenizers
 import WeightFiles
 
 /// A model on disk, whatever its form: where its tensors, configuration, tokenizer and adapters are.
@@ -12,11 +13,12 @@ public struct ModelFiles: Sendable {
     case huggingFace = "Hugging Face directory"
     case bundle = "Flare bundle"
     case bundleFile = "Flare bundle, one file"
+    case gguf = "GGUF file"
   }
 
   public let path: FilePath
   public let form: Form
-  /// `config.json` as it stands.
+  /// `config.json` as it stands, or what the metadata of a GGUF file says in its words.
   public let configurationJSON: JSONValue
   public let tensors: any TensorSource
   /// The files of a checkpoint's weights; none for a bundle, whose manifest names its base.
@@ -27,6 +29,8 @@ public struct ModelFiles: Sendable {
   public let warnings: [String]
   /// Present when the model is a bundle; keeps its unpacked files alive.
   public let bundle: Bundle?
+  /// Present when the model is a GGUF file.
+  package let gguf: GGUFModel?
 
   /// Finds out what is at `path` and opens it.
   ///
@@ -37,6 +41,8 @@ public struct ModelFiles: Sendable {
       try self.init(Bundle(path), at: path)
     } else if path.appending(Self.configurationName).exists {
       try self.init(huggingFace: path)
+    } else if path.extension == "gguf" {
+      try self.init(GGUFModel(path), at: path)
     } else {
       throw ModelError(.notAModel, "\(path): \(Self.explanation(of: path))")
     }
@@ -45,18 +51,28 @@ public struct ModelFiles: Sendable {
   /// Shape and constants, read from `config.json`.
   public func configuration() throws -> ModelConfiguration {
     try ModelConfiguration(
-      huggingFace: configurationJSON, subject: "\(path.appending(Self.configurationName))")
+      huggingFace: configurationJSON,
+      subject: gguf == nil ? "\(path.appending(Self.configurationName))" : "\(path)")
   }
 
   /// The path of a file beside the weights, or nil when the model has none of that name.
   public func file(named name: String) -> FilePath? {
     if let bundle { return bundle.file(named: name) }
+    if gguf != nil { return nil }
     let file = path.appending(name)
     return file.isRegularFile ? file : nil
   }
 
   /// `tokenizer.json`; nil when the model has none and only tokens can be given.
   public var tokenizerPath: FilePath? { file(named: Self.tokenizerName) }
+
+  /// The model's tokenizer; nil when it has none and only tokens can be given.
+  ///
+  /// - Throws: `TokenizerError` when it is malformed or asks for something that Flare does not do.
+  public func tokenizer() throws(TokenizerError) -> Tokenizer? {
+    guard let tokenizerPath else { return nil }
+    return try Tokenizer(contentsOf: tokenizerPath)
+  }
 
   /// Directories of the residues that run beside the weights, in order.
   public var adapterPaths: [FilePath] {
@@ -138,6 +154,19 @@ public struct ModelFiles: Sendable {
     appliedAdapters = try MergeRecord(of: directory)?.adapters ?? []
     warnings = checkpoint.warnings
     bundle = nil
+    gguf = nil
+  }
+
+  private init(_ model: GGUFModel, at path: FilePath) {
+    self.path = path
+    form = .gguf
+    configurationJSON = model.configurationJSON
+    tensors = model.tensors
+    weightPaths = model.checkpoint.files.map(\.path)
+    appliedAdapters = []
+    warnings = []
+    bundle = nil
+    gguf = model
   }
 
   private init(_ bundle: Bundle, at path: FilePath) throws {
@@ -159,16 +188,24 @@ public struct ModelFiles: Sendable {
     appliedAdapters = bundle.manifest.adapters
     warnings = []
     self.bundle = bundle
+    gguf = nil
   }
 
   private static func explanation(of path: FilePath) -> String {
     if path.isDirectory {
       return path.appending("adapter_config.json").exists
         ? "is an adapter, not a model. Give the base model, and this with --adapter"
-        : "holds neither 'config.json' nor 'manifest.json', so it is no model"
+        : ggufHint(path)
+          ?? "holds neither 'config.json' nor 'manifest.json', so it is no model"
     }
-    return path.extension == "gguf"
-      ? "GGUF files cannot be read by this version. Give the Hugging Face directory it came from"
-      : "is no model: expected a Hugging Face directory, a bundle directory or a .flare file"
+    return "is no model: expected a Hugging Face directory, a .gguf file, a bundle directory or a "
+      + ".flare file"
+  }
+
+  /// What to say of a directory whose models are GGUF files.
+  private static func ggufHint(_ directory: FilePath) -> String? {
+    let files = (try? directory.directoryEntries())?.filter { $0.hasSuffix(".gguf") }.sorted()
+    guard let file = files?.first else { return nil }
+    return "is a directory with GGUF files. Give one of them: \(directory.appending(file))"
   }
 }

@@ -10,4 +10,12 @@ public enum GGUFArchitecture: String, Sendable, Hashable, CaseIterable {
   ///
   /// It is the runtime's choice for each architecture, and nothing in a file says so.
   public var interleavesRotaryRows: Bool { self == .llama }
+
+  /// Whether norms multiply by `1 + w` and are stored with the 1 added.
+  public var offsetsNormsByOne: Bool {
+    switch self {
+    case .gemma, .gemma2, .gemma3: true
+    default: false
+    }
+  }
 }

@@ -10,6 +10,8 @@ struct GGUFModuleName: Sendable, Hashable {
     /// A table of rows, not a product.
     case embedding
     case norm
+
+    var hasBias: Bool { self != .norm && self != .embedding }
   }
 
   let huggingFace: String

@@ -39,8 +39,7 @@ public struct GGUFNameMap: Sendable {
   ) -> String? {
     for suffix in [".weight", ".bias"] where name.hasSuffix(suffix) {
       guard let (other, role) = module(String(name.dropLast(suffix.count))) else { return nil }
-      let hasBias = role != .norm && role != .embedding
-      return suffix == ".weight" || hasBias ? other + suffix : nil
+      return suffix == ".weight" || role.hasBias ? other + suffix : nil
     }
     return nil
   }

@@ -10,7 +10,8 @@ public import Tensors
 ///
 /// The file has been checked whole before `init` returns (`formats/gguf.md` lists the rules), so
 /// that reading a tensor later cannot find a defect. Tensors of every type are listed; those whose
-/// type Flare has are handed out, see also `GGUFTensorSource`. Names are the file's own.
+/// type Flare has are handed out, see also `GGUFTensorSource`. Names are the file's own. A model can
+/// be split over several files: `GGUFCheckpoint`.
 public struct GGUFFile: Sendable {
   public let path: FilePath
   /// 2 or 3.
@@ -26,6 +27,18 @@ public struct GGUFFile: Sendable {
   /// - Throws: `WeightFileError` when it cannot be read, breaks a rule of the format, or is one of
   ///   the files of a split model.
   public init(_ path: FilePath) throws(WeightFileError) {
+    try self.init(mayBeShard: path)
+    guard let count = try fields.optional(GGUFSplitKeys.count, as: Int.self), count != 1 else {
+      return
+    }
+    throw WeightFileError(
+      .unsupported, path,
+      "'\(GGUFSplitKeys.count)' is \(count): it is one of several files of a split model, which "
+        + "cannot be read here. Join them with llama-gguf-split --merge")
+  }
+
+  /// Maps and checks a file that may hold a part of a model's tensors.
+  init(mayBeShard path: FilePath) throws(WeightFileError) {
     let file: MappedFile
     do {
       file = try MappedFile(path)

@@ -32,7 +32,6 @@ struct GGUFHeader {
 
     let fields = GGUFFields(path: file.path, metadata: metadata)
     let alignment = try Self.alignment(fields)
-    try Self.checkIsWhole(fields)
 
     var infos: [(info: GGUFTensorInfo, offset: UInt64)] = []
     for number in 0..<tensorCount { infos.append(try cursor.tensorInfo(number: number)) }
@@ -69,15 +68,6 @@ struct GGUFHeader {
           + "\(GGUFLimits.alignment) (u32)")
     }
     return Int(alignment)
-  }
-
-  /// Checks that the file is no shard of a larger one.
-  private static func checkIsWhole(_ fields: GGUFFields) throws(WeightFileError) {
-    guard let count = try fields.optional("split.count", as: Int.self), count != 1 else { return }
-    throw WeightFileError(
-      .unsupported, fields.path,
-      "'split.count' is \(count): one of several files of a split model, which this version "
-        + "cannot read. Join them with llama-gguf-split --merge")
   }
 
   /// The tensors with their places, which follow from their sizes.

@@ -1,3 +1,4 @@
+public import SystemPackage
 public import Tensors
 
 /// The name, shape and type of a tensor in a GGUF file, whether or not Flare can compute with it.
@@ -20,5 +21,16 @@ public struct GGUFTensorInfo: Sendable, Hashable {
     self.shape = shape
     self.type = type
     self.byteCount = byteCount
+  }
+
+  /// The same as the rest of Flare describes tensors.
+  ///
+  /// - Parameter path: the file, for messages.
+  /// - Throws: `WeightFileError` when Flare has no such type.
+  public func readableInfo(in path: FilePath) throws(WeightFileError) -> TensorInfo {
+    guard let info else {
+      throw WeightFileError(.unknownElementType, path, GGUFFile.unreadable(self))
+    }
+    return info
   }
 }

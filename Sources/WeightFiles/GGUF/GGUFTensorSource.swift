@@ -12,10 +12,7 @@ public struct GGUFTensorSource: TensorSource {
   public init(_ file: GGUFFile) throws(WeightFileError) {
     var infos: [TensorInfo] = []
     for tensor in file.tensors {
-      guard let info = tensor.info else {
-        throw WeightFileError(.unknownElementType, file.path, GGUFFile.unreadable(tensor))
-      }
-      infos.append(info)
+      infos.append(try tensor.readableInfo(in: file.path))
     }
     self.file = file
     tensorInfos = infos

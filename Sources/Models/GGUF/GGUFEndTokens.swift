@@ -1,0 +1,31 @@
+import WeightFiles
+
+/// The tokens at which a GGUF model's texts end.
+///
+/// A file has keys for the end of a text, of a turn and of a message; many chat models name only
+/// the first, so control tokens that are known to end a turn count too, as they do in llama.cpp.
+enum GGUFEndTokens {
+  private static let keys = [
+    "tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id",
+  ]
+  private static let knownNames: Set = [
+    "<|eot_id|>", "<|eom_id|>", "<|im_end|>", "<end_of_turn>", "<|end_of_text|>",
+  ]
+  private static let controlType = 3
+
+  static func ids(_ fields: GGUFFields) throws(WeightFileError) -> [Int] {
+    var ids: [Int] = []
+    for key in keys {
+      if let id = try fields.optional(key, as: Int.self), !ids.contains(id) { ids.append(id) }
+    }
+    guard case .array(let tokens)? = fields.metadata["tokenizer.ggml.tokens"],
+      case .array(let types)? = fields.metadata["tokenizer.ggml.token_type"],
+      tokens.count == types.count
+    else { return ids }
+    for (id, type) in types.enumerated()
+    where Int(gguf: type) == controlType && !ids.contains(id) {
+      if case .string(let name) = tokens[id], knownNames.contains(name) { ids.append(id) }
+    }
+    return ids
+  }
+}
