@@ -46,17 +46,20 @@ public struct Conversion: Sendable {
     let merged = MergedTensors(
       base, mergePlan, with: kernels, rounding: request.merging.rounding, measuring: measurements,
       elementType: Self.elementTypes(request, mergePlan))
+    configuration = try request.model.configuration().adapted(
+      by: model.adapters, from: base, to: merged)
     if let scheme = request.quantization {
       tensors = QuantizedTensors(merged, scheme: scheme, with: kernels)
     } else if request.merging.mergesIntoQuantized {
       let requantized = try RequantizedTensors(merged, from: base, with: kernels)
       tensors = requantized
       requantizations = requantized.requantizations
+    } else if request.form == .gguf {
+      tensors = try GGUFDestinationTensors(
+        merged, of: configuration, preset: request.preset, with: kernels)
     } else {
       tensors = merged
     }
-    configuration = try request.model.configuration().adapted(
-      by: model.adapters, from: base, to: tensors)
     try checkForm()
   }
 
@@ -93,7 +96,7 @@ public struct Conversion: Sendable {
       }
       return
     }
-    if request.quantization != nil {
+    if request.quantization != nil || request.preset?.isQuantized == true {
       throw ConversionError(
         .badInput,
         "\(request.model.path): '\(first.name)' is \(first.elementType) already; quantizing again "
@@ -114,10 +117,12 @@ public struct Conversion: Sendable {
   private static func elementTypes(
     _ request: ConversionRequest, _ plan: MergePlan
   ) -> @Sendable (TensorInfo) -> ElementType {
-    let (scheme, elementType) = (request.quantization, request.elementType)
+    let (scheme, preset) = (request.quantization, request.preset)
+    let elementType = request.elementType
     let keepsQuantized = request.merging.mergesIntoQuantized
     return { info in
       if keepsQuantized && info.elementType.isGrouped { return info.elementType }
+      if plan.addsTo(info.name), preset != nil { return .float32 }
       if plan.addsTo(info.name), case .quantize = scheme?.decision(for: info) {
         return .float32
       }
@@ -126,11 +131,17 @@ public struct Conversion: Sendable {
   }
 
   private func checkForm() throws(ConversionError) {
-    guard request.form == .bundleFile || request.destination.extension != "flare" else {
+    let nameForm = ConversionRequest.Form(destination: request.destination)
+    guard nameForm == request.form || nameForm.isDirectory && request.form.isDirectory else {
       throw ConversionError(
         .usage,
-        "\(request.destination): names a single file, but a directory is to be written. "
-          + "Choose another name")
+        "\(request.destination): the name asks for '\(nameForm.rawValue)', but "
+          + "'\(request.form.rawValue)' is to be written. Choose another name")
+    }
+    if request.form == .gguf { return try checkGGUF() }
+    guard request.preset == nil else {
+      throw ConversionError(
+        .usage, "the types of GGUF are for GGUF files. Quantize to int8 or int4, or write a .gguf")
     }
     let quantized = tensors.tensorInfos.first { $0.elementType.isGrouped }
     if request.quantization != nil && quantized == nil {
@@ -146,6 +157,24 @@ public struct Conversion: Sendable {
       .usage,
       "a Hugging Face directory cannot hold '\(info.name)' as \(info.elementType). "
         + "Write a bundle, or \(remedy)")
+  }
+
+  private func checkGGUF() throws(ConversionError) {
+    guard request.quantization == nil else {
+      throw ConversionError(
+        .usage, "int8 and int4 are for bundles. Quantize a GGUF file to q8_0, q4_k_m, ...")
+    }
+    if let info = tensors.tensorInfos.first(where: \.elementType.isGrouped) {
+      throw ConversionError(
+        .badInput,
+        "a GGUF file cannot hold '\(info.name)' as \(info.elementType). Start from the unquantized "
+          + "model")
+    }
+    guard let adapter = appliedAdapters.first(where: { $0.residue != nil }) else { return }
+    throw ConversionError(
+      .badInput,
+      "what stays of the adapter '\(adapter.record.name)' has to run beside the weights, which a GGUF "
+        + "file cannot say. Write a bundle, or merge it with --no-source")
   }
 
   /// The size of the weights that will be written, in bytes.
@@ -164,7 +193,7 @@ public struct Conversion: Sendable {
     let destination = request.destination
     if destination.exists {
       guard request.mayReplace else { throw FileError(.exists, destination) }
-      try ModelFiles.checkReplaceable(destination, asDirectory: request.form != .bundleFile)
+      try ModelFiles.checkReplaceable(destination, asDirectory: request.form.isDirectory)
     }
     try destination.checkApart(
       from: [request.model.path] + request.adapters.map(\.adapter.path))
@@ -180,6 +209,7 @@ public struct Conversion: Sendable {
     case .huggingFace: try writeHuggingFace(progress)
     case .bundle: try writeBundle(to: request.destination, progress)
     case .bundleFile: try writeBundleFile(progress)
+    case .gguf: try writeGGUF(progress)
     }
   }
 }

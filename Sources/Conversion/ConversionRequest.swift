@@ -13,6 +13,8 @@ public struct ConversionRequest: Sendable {
     case bundle
     /// A bundle in one `.flare` file.
     case bundleFile = "flare"
+    /// A GGUF file.
+    case gguf
   }
 
   public let model: ModelFiles
@@ -21,6 +23,8 @@ public struct ConversionRequest: Sendable {
   public let form: Form
   /// The type that weights are quantized to; nil leaves them as they are.
   public let quantization: QuantizationScheme?
+  /// The types of a GGUF file's weights; nil leaves them as they are.
+  public let preset: GGUFPreset?
   /// float32, float16 or bfloat16 for every float tensor; nil keeps each one's own.
   public let elementType: ElementType?
   /// Whether the result will never see a source text, so that FLARE's q and v merge as plain LoRA.
@@ -31,7 +35,7 @@ public struct ConversionRequest: Sendable {
 
   public init(
     model: ModelFiles, adapters: [AdapterStack.Member] = [], destination: FilePath, form: Form,
-    quantization: QuantizationScheme? = nil, elementType: ElementType? = nil,
+    quantization: QuantizationScheme? = nil, preset: GGUFPreset? = nil, elementType: ElementType? = nil,
     isSourceFree: Bool = false, mayReplace: Bool = false, merging: MergeOptions = MergeOptions()
   ) {
     self.model = model
@@ -39,6 +43,7 @@ public struct ConversionRequest: Sendable {
     self.destination = destination
     self.form = form
     self.quantization = quantization
+    self.preset = preset
     self.elementType = elementType
     self.isSourceFree = isSourceFree
     self.mayReplace = mayReplace
@@ -63,8 +68,17 @@ public struct MergeOptions: Sendable {
 }
 
 extension ConversionRequest.Form {
-  /// The form that a destination's name asks for: one file for `name.flare`, else a bundle.
+  /// The form that a destination's name asks for: one file for `name.flare` and `name.gguf`, else a
+  /// bundle.
   public init(destination: FilePath) {
-    self = destination.extension == "flare" ? .bundleFile : .bundle
+    self =
+      switch destination.extension {
+      case "flare": .bundleFile
+      case "gguf": .gguf
+      default: .bundle
+      }
   }
+
+  /// Whether it is a directory that is written.
+  var isDirectory: Bool { self == .huggingFace || self == .bundle }
 }

@@ -10,8 +10,8 @@ struct ConvertCommand: ParsableCommand {
     commandName: "convert",
     abstract: "Merge, quantize and write a model in another form, in one pass.",
     discussion: """
-      OUT is one file when it is named *.flare, else a bundle directory; --to says otherwise. \
-      Adapters are merged as far as that is exact; what must see the source text at run time \
+      OUT is a GGUF file when it is named *.gguf, a bundle in one file when it is named *.flare, \
+      else a bundle directory; --to hf writes a Hugging Face directory. Adapters are merged as far as that is exact; what must see the source text at run time \
       travels beside the weights.
 
       An adapter becomes one of another layout: PEFT's, MLX's with --to mlx, or GGUF when OUT is \
@@ -20,6 +20,8 @@ struct ConvertCommand: ParsableCommand {
 
       EXAMPLE:
         flare convert base --adapter task-lora --adapter flare-id --quantize int4 -o model.flare
+        flare convert Llama-3.2-1B --quantize q4_k_m -o llama-q4_k_m.gguf
+        flare convert llama-bf16.gguf --to hf -o llama
         flare convert lora --base base -o lora.gguf
         flare convert run/checkpoint-500 --base Llama-3.2-1B --lora-alpha 16 -o split
       """)
@@ -32,11 +34,15 @@ struct ConvertCommand: ParsableCommand {
 
   @Option(
     help:
-      "The form to write: hf, bundle (a directory) or flare (one file); peft, mlx or gguf for adapters."
+      "The form to write: gguf, hf, bundle (a directory) or flare (one file); peft, mlx or gguf for adapters."
   )
   var to: FormArgument?
 
-  @Option(help: "Quantize weights to int8 or int4 (in groups of 32 along a row).")
+  @Option(
+    help: """
+      Quantize weights: int8 or int4 (groups of 32 along a row) for bundles, a preset of llama.cpp \
+      (q8_0, q4_k_m, ...) or a float type for GGUF files.
+      """)
   var quantize: QuantizationArgument?
 
   @OptionGroup var adapters: AdapterOptions
@@ -70,7 +76,8 @@ struct ConvertCommand: ParsableCommand {
         model: files, adapters: try adapters.read(for: files, with: kernels),
         destination: output,
         form: try to.map { try $0.modelForm } ?? ConversionRequest.Form(destination: output),
-        quantization: quantize?.scheme, elementType: options.dtype?.elementType,
+        quantization: quantize?.scheme, preset: quantize?.preset,
+        elementType: options.dtype?.elementType,
         isSourceFree: options.noSource, mayReplace: options.overwrite, merging: options.merging)
       try run(request, with: kernels, json: options.json)
     }

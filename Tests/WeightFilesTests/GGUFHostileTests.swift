@@ -128,8 +128,8 @@ struct GGUFHostileTests {
         "'general.alignment' is 32 (i32), expected a power of two from 8 to 65536 (u32)"),
       Defect(
         "one file of several", gguf(keys: [key("split.count", 2, le(UInt16(3)))]), .unsupported,
-        "'split.count' is 3: one of several files of a split model, which this version cannot "
-          + "read. Join them with llama-gguf-split --merge"),
+        "'split.count' is 3: it is one of several files of a split model, which cannot be read here. "
+          + "Join them with llama-gguf-split --merge"),
       Defect(
         "split count that is no number", gguf(keys: [key("split.count", 7, [1])]),
         .malformedMetadata, "'split.count' is true, expected an integer"),

@@ -63,15 +63,30 @@ enum FloatTypeArgument: String, ExpressibleByArgument, CaseIterable {
   }
 }
 
-enum QuantizationArgument: String, ExpressibleByArgument, CaseIterable {
-  case int8, int4
+/// What `--quantize` names: a scheme of bundles or a preset of GGUF files.
+enum QuantizationArgument: ExpressibleByArgument {
+  case scheme(QuantizationScheme)
+  case preset(GGUFPreset)
 
-  var scheme: QuantizationScheme {
-    switch self {
-    case .int8: .int8
-    case .int4: .int4
+  private static let schemes: KeyValuePairs = ["int8": QuantizationScheme.int8, "int4": .int4]
+
+  init?(argument: String) {
+    if let scheme = Self.schemes.first(where: { $0.key == argument })?.value {
+      self = .scheme(scheme)
+    } else if let preset = GGUFPreset(rawValue: argument.uppercased()) {
+      self = .preset(preset)
+    } else {
+      return nil
     }
   }
+
+  static var allValueStrings: [String] {
+    schemes.map(\.key) + GGUFPreset.allCases.map { $0.rawValue.lowercased() }
+  }
+
+  var scheme: QuantizationScheme? { if case .scheme(let scheme) = self { scheme } else { nil } }
+
+  var preset: GGUFPreset? { if case .preset(let preset) = self { preset } else { nil } }
 }
 
 extension ParsableCommand {

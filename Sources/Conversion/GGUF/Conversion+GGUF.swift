@@ -1,0 +1,58 @@
+import Adapters
+import Files
+import Models
+import Quantization
+import Tensors
+import WeightFiles
+
+extension Conversion {
+  /// Writes a GGUF file: metadata, tokenizer and weights.
+  func writeGGUF(_ progress: ByteProgress?) throws {
+    guard let tensors = tensors as? GGUFDestinationTensors else {
+      preconditionFailure("Not the tensors of a GGUF file")
+    }
+    try GGUFPlan(tensors.tensorInfos, metadata: try ggufMetadata(tensors)).write(
+      tensors, to: request.destination, mayReplace: request.mayReplace, progress: progress)
+  }
+
+  /// The metadata of the destination, in the order in which llama.cpp's converter has them.
+  private func ggufMetadata(_ tensors: GGUFDestinationTensors) throws -> GGUFMetadata {
+    var metadata = generalMetadata
+    for (key, value) in try GGUFModelMetadata(configuration).metadata() { metadata[key] = value }
+    let fileType = request.preset.map(\.fileType) ?? tensors.fileType
+    metadata[GGUFModelKeys.fileType] = .uint32(fileType)
+    for (key, value) in try request.model.ggufTokenizer(
+      vocabularySize: configuration.vocabularySize)
+    {
+      metadata[key] = value
+    }
+    if tensors.tensorInfos.contains(where: \.elementType.isQuantized) {
+      metadata[GGUFModelKeys.quantizationVersion] = .uint32(2)
+    }
+    for (name, values) in tensors.exactNorms {
+      metadata[GGUFModelKeys.exactNorm(name)] = .array(
+        GGUFArray(.float32, values.map { .float32($0) }))
+    }
+    return metadata
+  }
+
+  /// What the file is and where it comes from.
+  private var generalMetadata: GGUFMetadata {
+    let source = request.model.gguf?.checkpoint.metadata ?? GGUFMetadata()
+    var metadata: GGUFMetadata = [
+      GGUFModelKeys.architecture: .string(GGUFArchitecture(configuration.architecture).rawValue),
+      GGUFModelKeys.type: .string("model"),
+      GGUFModelKeys.name: .string(request.model.name),
+    ]
+    let computed = [
+      GGUFModelKeys.fileType, GGUFModelKeys.quantizationVersion, "general.alignment",
+    ]
+    for (key, value) in source where key.hasPrefix("general.") && !computed.contains(key) {
+      metadata[key] = value
+    }
+    if let license = request.model.bundle?.manifest.license {
+      metadata[GGUFModelKeys.license] = .string(license)
+    }
+    return metadata
+  }
+}

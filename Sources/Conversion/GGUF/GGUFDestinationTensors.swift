@@ -1,0 +1,139 @@
+import Adapters
+import Kernels
+import Models
+import Quantization
+import Tensors
+
+/// The tensors of a model as a GGUF file has them: under GGUF's names, in its order and form, each in
+/// the type that is to be written.
+///
+/// Non-layer tensors come first, then layer by layer, each by name: programs that choose types by
+/// counting tensors go in that order.
+struct GGUFDestinationTensors: TensorSource {
+  let tensorInfos: [TensorInfo]
+  /// Norms whose values cannot be had back from `1 + w`, by GGUF's name.
+  let exactNorms: [(name: String, values: [Float])]
+  private let source: any TensorSource
+  private let kernels: Kernels
+  private let entries: [String: Entry]
+  private let ropeFactors: Tensor?
+
+  private struct Entry {
+    /// What the checkpoint calls the tensor.
+    let name: String
+    let info: TensorInfo
+    let form: GGUFTensorForm
+  }
+
+  /// - Parameters:
+  ///   - source: under Hugging Face's names.
+  ///   - preset: chooses the types of matrices; nil keeps them.
+  /// - Throws: `ConversionError` for a tensor that GGUF has no place for.
+  init(
+    _ source: any TensorSource, of configuration: ModelConfiguration, preset: GGUFPreset?,
+    with kernels: Kernels
+  ) throws {
+    self.source = source
+    self.kernels = kernels
+    let architecture = GGUFArchitecture(configuration.architecture)
+    let names = GGUFNameMap(architecture)
+    let heads = configuration.adapterBase.heads
+    var named: [(info: TensorInfo, source: TensorInfo, form: GGUFTensorForm)] = []
+    for info in source.tensorInfos where !info.name.hasSuffix(".rotary_emb.inv_freq") {
+      // A tied head that is stored all the same is the embeddings, which opening the model checked.
+      if info.name == "lm_head.weight" && configuration.tiesWordEmbeddings { continue }
+      guard let place = names.ggufPlace(of: info.name, heads: heads) else {
+        throw ConversionError(
+          .badInput,
+          "'\(info.name)' has no place in a GGUF file of '\(architecture.rawValue)', and leaving it "
+            + "out would change the model. Write a bundle or a Hugging Face directory")
+      }
+      // ggml computes with vectors in F32 alone.
+      let type = info.shape.rank == 1 ? ElementType.float32 : info.elementType
+      let destination = TensorInfo(name: place.name, shape: info.shape, elementType: type)
+      named.append((destination, info, place.form))
+    }
+    named.sort { GGUFTensorOrder($0.info.name) < GGUFTensorOrder($1.info.name) }
+    var entries: [String: Entry] = [:]
+    var infos: [TensorInfo] = []
+    for (place, type) in zip(named, try types(named.map(\.info))) {
+      let info = TensorInfo(name: place.info.name, shape: place.info.shape, elementType: type)
+      entries[info.name] = Entry(name: place.source.name, info: info, form: place.form)
+      infos.append(info)
+    }
+    ropeFactors = configuration.ropeFactors.map { Tensor($0.values, shape: [$0.values.count]) }
+    if let ropeFactors {
+      let info = TensorInfo(
+        name: GGUFModelKeys.ropeFactors, shape: ropeFactors.shape, elementType: .float32)
+      let order = GGUFTensorOrder(info.name)
+      infos.insert(info, at: infos.firstIndex { order < GGUFTensorOrder($0.name) } ?? infos.count)
+    }
+    tensorInfos = infos
+    self.entries = entries
+    exactNorms = try Self.exactNorms(entries, source, kernels)
+  }
+
+  private static func exactNorms(
+    _ entries: [String: Entry], _ source: any TensorSource, _ kernels: Kernels
+  ) throws(TensorSourceError) -> [(name: String, values: [Float])] {
+    var norms: [(name: String, values: [Float])] = []
+    for entry in entries.values where entry.form == .offsetByOne {
+      let tensor = try source.tensor(named: entry.name)
+      let values = kernels.floatVector(tensor).floatVector
+      if values.contains(where: { ($0 + 1) - 1 != $0 }) { norms.append((entry.info.name, values)) }
+    }
+    return norms.sorted { GGUFTensorOrder($0.name) < GGUFTensorOrder($1.name) }
+  }
+
+  func info(named name: String) -> TensorInfo? { tensorInfos.first { $0.name == name } }
+
+  func tensor(named name: String) throws(TensorSourceError) -> Tensor {
+    if name == GGUFModelKeys.ropeFactors, let ropeFactors { return ropeFactors }
+    guard let entry = entries[name] else { throw TensorSourceError(missing: name, in: self) }
+    let tensor = try source.tensor(named: entry.name)
+    switch entry.form {
+    case .same:
+      return try converted(tensor, to: entry.info.elementType, entry.name)
+    case .offsetByOne:
+      return Tensor(
+        kernels.floatVector(tensor).floatVector.map { $0 + 1 }, shape: tensor.shape)
+    case .rotaryPairs(let headCount):
+      // Rows are quantized one by one, so they may move before or after.
+      return try converted(tensor, to: entry.info.elementType, entry.name)
+        .interleavingRotaryRows(headCount: headCount)
+    }
+  }
+
+  private func converted(
+    _ tensor: Tensor, to type: ElementType, _ name: String
+  ) throws(TensorSourceError) -> Tensor {
+    if tensor.elementType == type { return tensor }
+    guard type.isQuantized else {
+      let result = kernels.tensor(kernels.floats(of: tensor), shape: tensor.shape, as: type)
+      guard type != .float16 || kernels.isFinite(result) else {
+        throw TensorSourceError(
+          "'\(name)' has values that F16 cannot hold. Write it with --quantize bf16 or f32")
+      }
+      return result
+    }
+    do {
+      return try quantize(tensor, as: type, with: kernels)
+    } catch {
+      throw TensorSourceError("'\(name)': \(error)")
+    }
+  }
+}
+
+/// Where a tensor stands in a file.
+private struct GGUFTensorOrder: Comparable {
+  private let layer: Int
+  private let name: String
+
+  init(_ name: String) {
+    self.name = name
+    let components = name.split(separator: ".")
+    layer = components.count > 1 && components[0] == "blk" ? Int(components[1]) ?? -1 : -1
+  }
+
+  static func < (a: Self, b: Self) -> Bool { (a.layer, a.name) < (b.layer, b.name) }
+}
