@@ -51,8 +51,8 @@ extension ModelConfiguration {
     // Inputs of linear layers are kept a second time as int8, with a scale and a start a group.
     let inputs = hiddenSize + queryWidth + intermediateSize
     let quantized = inputs + inputs / 32 * 8
-    let floats =
-      3 * hiddenSize + 2 * (queryWidth + keyValueWidth + intermediateSize) + headDimension
+    let rotations = (localRope == nil ? 1 : 2) * headDimension
+    let floats = 3 * hiddenSize + 2 * (queryWidth + keyValueWidth + intermediateSize) + rotations
     return min(capacity, 256) * (4 * floats + quantized) + 4 * vocabularySize
   }
 }

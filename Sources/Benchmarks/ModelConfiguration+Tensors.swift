@@ -18,29 +18,41 @@ extension ModelConfiguration {
     ]
   }
 
-  private var layerNorms: [String] {
+  /// The norms of a layer: module and `[columns]`.
+  private var layerNorms: [(module: String, shape: Shape)] {
+    var norms = ["input_layernorm", "post_attention_layernorm"]
     switch architecture {
-    case .llama: ["input_layernorm", "post_attention_layernorm"]
-    case .gemma2:
-      [
-        "input_layernorm", "post_attention_layernorm", "pre_feedforward_layernorm",
-        "post_feedforward_layernorm",
-      ]
+    case .llama, .mistral, .qwen2, .qwen3, .gemma: break
+    case .gemma2, .gemma3: norms += ["pre_feedforward_layernorm", "post_feedforward_layernorm"]
     }
+    let heads = hasQueryKeyNorms ? ["self_attn.q_norm", "self_attn.k_norm"] : []
+    return norms.map { ($0, [hiddenSize]) } + heads.map { ($0, [headDimension]) }
   }
 
-  /// Every tensor of a checkpoint without biases, in BF16.
+  /// Whether a linear layer has a bias.
+  private func hasBias(_ module: String) -> Bool {
+    if module.contains(".mlp.") { return hasMLPBias }
+    return module.hasSuffix(".o_proj") ? hasAttentionOutputBias : hasQueryKeyValueBias
+  }
+
+  /// Every tensor of a checkpoint, in BF16.
   package var tensorInfos: [TensorInfo] {
-    var shapes: [(String, Shape)] = [("model.embed_tokens", [vocabularySize, hiddenSize])]
+    func info(_ name: String, _ shape: Shape) -> TensorInfo {
+      TensorInfo(name: name, shape: shape, elementType: .bfloat16)
+    }
+    var infos = [info("model.embed_tokens.weight", [vocabularySize, hiddenSize])]
     for index in 0..<layerCount {
-      shapes += linears(ofLayer: index)
-      shapes += layerNorms.map { ("model.layers.\(index).\($0)", [hiddenSize]) }
+      for (module, shape) in linears(ofLayer: index) {
+        infos.append(info("\(module).weight", shape))
+        if hasBias(module) { infos.append(info("\(module).bias", [shape[0]])) }
+      }
+      for (module, shape) in layerNorms {
+        infos.append(info("model.layers.\(index).\(module).weight", shape))
+      }
     }
-    shapes.append(("model.norm", [hiddenSize]))
-    if !tiesWordEmbeddings { shapes.append(("lm_head", [vocabularySize, hiddenSize])) }
-    return shapes.map { module, shape in
-      TensorInfo(name: "\(module).weight", shape: shape, elementType: .bfloat16)
-    }
+    infos.append(info("model.norm.weight", [hiddenSize]))
+    if !tiesWordEmbeddings { infos.append(info("lm_head.weight", [vocabularySize, hiddenSize])) }
+    return infos
   }
 
   /// Bytes of the keys and values that a token behind so many positions sees.
@@ -53,6 +65,6 @@ extension ModelConfiguration {
     }
   }
 
-  /// How many numbers a checkpoint without biases holds.
+  /// How many numbers a checkpoint holds.
   package var parameterCount: Int { tensorInfos.reduce(0) { $0 + $1.shape.elementCount } }
 }

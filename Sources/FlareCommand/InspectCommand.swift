@@ -54,7 +54,7 @@ struct InspectCommand: ParsableCommand {
       "parameters", groupedText(types.elementCount), json: .integer(types.elementCount))
     description.add("weights", types.text, json: types.json)
     description.add("shape", configuration.shapeText, json: configuration.shapeJSON)
-    description.add("rope", configuration.rope.text)
+    description.add("rope", configuration.ropeText)
     if let limits = configuration.limitsText { description.add("limits", limits) }
     description.add("embeddings", configuration.tiesWordEmbeddings ? "tied" : "untied")
     description.add(
@@ -228,9 +228,14 @@ extension ModelConfiguration {
     ]
   }
 
-  /// Soft caps and windows, which only some architectures have.
+  fileprivate var ropeText: String {
+    guard let localRope else { return rope.text }
+    return "\(rope.text); with a window \(localRope.text)"
+  }
+
+  /// Norms of heads, soft caps and windows, which only some architectures have.
   fileprivate var limitsText: String? {
-    var parts: [String] = []
+    var parts = hasQueryKeyNorms ? ["query and key norms"] : []
     if let attentionSoftCap { parts.append("attention soft cap \(attentionSoftCap)") }
     if let finalSoftCap { parts.append("logit soft cap \(finalSoftCap)") }
     let windows = slidingWindows.compactMap(\.self)
@@ -246,6 +251,11 @@ extension RotaryEmbedding {
     switch scaling {
     case .none: "theta \(theta)"
     case .linear(let factor): "theta \(theta), linear, factor \(factor)"
+    case .dynamic(let factor, let original):
+      "theta \(theta), dynamic, factor \(factor) over \(Int(original)) positions"
+    case .yarn(let yarn):
+      "theta \(theta), yarn, factor \(yarn.factor) over \(Int(yarn.originalPositionCount)) "
+        + "positions, attention factor \(Float(yarn.attentionFactor))"
     case .llama3(let factor, _, _, let original):
       "theta \(theta), llama3, factor \(factor) over \(Int(original)) positions"
     }

@@ -1,22 +1,25 @@
 import Kernels
 
-/// Grouped-query self-attention with rotary positions, and what Gemma 2 adds: a soft cap on scores
-/// and a window on how far a layer looks back.
+/// Grouped-query self-attention with rotary positions, and what some architectures add: norms of
+/// queries and keys, a soft cap on scores, a window on how far a layer looks back.
 struct Attention: Sendable {
   /// Query, key and value.
   let inputProjections: LinearGroup
   let outputProjection: LinearGroup
+  /// Norms of each head, `[headDimension]`; nil for most architectures.
+  let queryNorm: RMSNorm?
+  let keyNorm: RMSNorm?
   let configuration: ModelConfiguration
   /// Which of a text's caches is this layer's.
   let layer: Int
 
-  /// Reads the four projections under `prefix`, `model.layers.0.self_attn`.
+  /// Reads the projections and norms under `prefix`, `model.layers.0.self_attn`.
   init(
     _ prefix: String, layer: Int, _ configuration: ModelConfiguration,
     _ weights: inout WeightLoader
   ) throws {
     let hidden = configuration.hiddenSize
-    let hasBias = configuration.hasAttentionBias
+    let hasBias = configuration.hasQueryKeyValueBias
     inputProjections = weights.group(
       try weights.linear(
         "\(prefix).q_proj", configuration.queryWidth, hidden, hasBias: hasBias),
@@ -26,7 +29,15 @@ struct Attention: Sendable {
         "\(prefix).v_proj", configuration.keyValueWidth, hidden, hasBias: hasBias))
     outputProjection = weights.group(
       try weights.linear(
-        "\(prefix).o_proj", hidden, configuration.queryWidth, hasBias: hasBias))
+        "\(prefix).o_proj", hidden, configuration.queryWidth,
+        hasBias: configuration.hasAttentionOutputBias))
+    func norm(_ name: String) throws -> RMSNorm? {
+      guard configuration.hasQueryKeyNorms else { return nil }
+      return try weights.norm(
+        "\(prefix).\(name)", configuration, width: configuration.headDimension)
+    }
+    queryNorm = try norm("q_norm")
+    keyNorm = try norm("k_norm")
     self.configuration = configuration
     self.layer = layer
   }
@@ -39,8 +50,9 @@ struct Attention: Sendable {
     inputProjections.apply(1, work.normed, into: &work.keys, &work.lowRank, context)
     inputProjections.apply(2, work.normed, into: &work.values, &work.lowRank, context)
 
-    kernels.rotate(&work.queries, by: work.rotations)
-    kernels.rotate(&work.keys, by: work.rotations)
+    queryNorm?.applyToHeads(of: &work.queries, kernels)
+    keyNorm?.applyToHeads(of: &work.keys, kernels)
+    turn(&work, kernels)
     attend(&work, context)
     outputProjection.prepare(&work.attended, &work.lowRank, context)
     outputProjection.apply(0, work.attended, into: &work.branch, &work.lowRank, context)
@@ -48,6 +60,16 @@ struct Attention: Sendable {
 
   /// The linears that FLARE fuses with a source: query and value.
   var fusedLayers: [Linear] { [inputProjections.linears[0], inputProjections.linears[2]] }
+
+  private func turn(_ work: inout Workspace, _ kernels: Kernels) {
+    if configuration.usesLocalRope(layer: layer) {
+      kernels.rotate(&work.queries, by: work.localRotations)
+      kernels.rotate(&work.keys, by: work.localRotations)
+    } else {
+      kernels.rotate(&work.queries, by: work.rotations)
+      kernels.rotate(&work.keys, by: work.rotations)
+    }
+  }
 
   private func attend(_ work: inout Workspace, _ context: PassContext) {
     for segment in context.segments {

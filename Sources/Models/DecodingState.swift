@@ -8,6 +8,9 @@ import Kernels
 final class DecodingState {
   let pass: ForwardPass
   let source: PairedSource?
+  /// How positions turn queries and keys of this text, which is up to `capacity` long.
+  let rope: TextRope
+  let localRope: TextRope?
   /// One per layer.
   let caches: [KeyValueCache]
   /// How many positions have gone through the model.
@@ -27,6 +30,8 @@ final class DecodingState {
     self.pass = pass
     self.source = source
     self.capacity = capacity
+    rope = TextRope(configuration.rope, length: capacity)
+    localRope = configuration.localRope.map { TextRope($0, length: capacity) }
     caches = configuration.slidingWindows.map { window in
       KeyValueCache(
         capacity: capacity, headCount: configuration.keyValueHeadCount,

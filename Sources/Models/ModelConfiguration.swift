@@ -14,6 +14,9 @@ public struct ModelConfiguration: Sendable {
   public let attentionHeadCount: Int
   public let keyValueHeadCount: Int
   public let headDimension: Int
+  /// The longest text the model can hold, in tokens.
+  ///
+  /// `max_position_embeddings`, which dynamic scaling multiplies by its factor.
   public let maximumPositionCount: Int
   public let rmsNormEpsilon: Float
   /// Whether a norm stores `w` and multiplies by `1 + w`, as Gemma's do.
@@ -21,13 +24,20 @@ public struct ModelConfiguration: Sendable {
   /// What embeddings are multiplied by before the first layer: √hiddenSize for Gemma.
   public let embeddingScale: Float
   public let activation: Activation
+  /// How positions turn queries and keys.
   public let rope: RotaryEmbedding
+  /// The same for layers with a window, where these have a base of their own, as Gemma 3's do.
+  public let localRope: RotaryEmbedding?
   /// Whether the head is the embeddings; an adapter may part them.
   public internal(set) var tiesWordEmbeddings: Bool
-  /// Whether q, k, v and o have a bias.
-  public let hasAttentionBias: Bool
+  /// Whether q, k and v have a bias.
+  public let hasQueryKeyValueBias: Bool
+  /// Whether o has a bias.
+  public let hasAttentionOutputBias: Bool
   /// Whether gate, up and down have a bias.
   public let hasMLPBias: Bool
+  /// Whether queries and keys are normed, each head by itself, before they are turned.
+  public let hasQueryKeyNorms: Bool
   /// What queries times keys are multiplied by before the softmax.
   public let attentionScale: Float
   /// Gemma 2's bound on attention scores: `cap · tanh(score / cap)`.
@@ -47,6 +57,11 @@ public struct ModelConfiguration: Sendable {
       heads: AttentionHeadCounts(query: attentionHeadCount, keyValue: keyValueHeadCount))
   }
 
+  /// Whether layer `index` turns by `localRope`.
+  public func usesLocalRope(layer index: Int) -> Bool {
+    localRope != nil && slidingWindows[index] != nil
+  }
+
   public var queryWidth: Int { attentionHeadCount * headDimension }
   public var keyValueWidth: Int { keyValueHeadCount * headDimension }
 
@@ -64,28 +79,6 @@ public struct ModelConfiguration: Sendable {
         + KeyValueCache.byteCount(
           capacity: capacity, headCount: keyValueHeadCount, headDimension: headDimension,
           window: window, type: type, chunkSize: chunkSize ?? Workspace.chunkSize)
-    }
-  }
-}
-
-/// The families of models Flare runs.
-public enum Architecture: String, Sendable, CaseIterable {
-  case llama
-  case gemma2
-
-  /// The name as its authors write it.
-  public var displayName: String {
-    switch self {
-    case .llama: "Llama"
-    case .gemma2: "Gemma 2"
-    }
-  }
-
-  /// The class that `architectures` of `config.json` names.
-  var className: String {
-    switch self {
-    case .llama: "LlamaForCausalLM"
-    case .gemma2: "Gemma2ForCausalLM"
     }
   }
 }

@@ -18,7 +18,8 @@ public struct ModelFiles: Sendable {
 
   public let path: FilePath
   public let form: Form
-  /// `config.json` as it stands, or what the metadata of a GGUF file says in its words.
+  /// `config.json` as it stands; of a multimodal model what it says of the text model, of a GGUF file
+  /// what the metadata say, in its words.
   public let configurationJSON: JSONValue
   public let tensors: any TensorSource
   /// The files of a checkpoint's weights; none for a bundle, whose manifest names its base.
@@ -147,12 +148,15 @@ public struct ModelFiles: Sendable {
   private init(huggingFace directory: FilePath) throws {
     path = directory
     form = .huggingFace
-    configurationJSON = try JSONValue(contentsOf: directory.appending(Self.configurationName))
+    let configurationPath = directory.appending(Self.configurationName)
     let checkpoint = try SafetensorsCheckpoint(directory)
-    tensors = checkpoint
+    let text = try TextModel(
+      of: JSONValue(contentsOf: configurationPath), checkpoint, subject: "\(configurationPath)")
+    configurationJSON = text.configuration
+    tensors = text.tensors
     weightPaths = checkpoint.files.map(\.path).sorted { $0.string < $1.string }
     appliedAdapters = try MergeRecord(of: directory)?.adapters ?? []
-    warnings = checkpoint.warnings
+    warnings = checkpoint.warnings + text.warnings
     bundle = nil
     gguf = nil
   }

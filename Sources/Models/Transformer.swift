@@ -5,7 +5,7 @@ import Tensors
 /// A decoder-only transformer: embeddings start a residual stream, layers add to it, a norm and a
 /// head make logits of it.
 ///
-/// Architectures differ in their layers, one file each, and in a few constants.
+/// Architectures differ in their layers and in a few constants; see `ArchitectureTraits`.
 struct Transformer: Sendable {
   let configuration: ModelConfiguration
   let embedding: Embedding
@@ -18,11 +18,7 @@ struct Transformer: Sendable {
   init(_ configuration: ModelConfiguration, _ weights: inout WeightLoader) throws {
     self.configuration = configuration
     embedding = try weights.embedding("model.embed_tokens", configuration)
-    let layerType: any TransformerLayer.Type =
-      switch configuration.architecture {
-      case .llama: LlamaLayer.self
-      case .gemma2: Gemma2Layer.self
-      }
+    let layerType = configuration.architecture.traits.layerType
     var layers: [any TransformerLayer] = []
     for index in 0..<configuration.layerCount {
       layers.append(try layerType.init(index, configuration, &weights))
@@ -70,19 +66,25 @@ extension Transformer {
     if configuration.embeddingScale != 1 {
       kernels.scale(&work.hidden, by: configuration.embeddingScale)
     }
-    work.rotations.rowCount = context.tokens.count
-    for segment in context.segments {
-      kernels.writeRotations(
-        segment.rows, firstPosition: segment.firstPosition,
-        inverseFrequencies: configuration.rope.inverseFrequencies, attentionFactor: 1,
-        into: &work.rotations)
-    }
+    writeRotations(&work, context)
     for layer in layers {
       states?.record(work.hidden, for: layer.attention.fusedLayers, kernels)
       layer.apply(&work, context)
     }
     states?.advance(by: context.tokens.count)
     for segment in context.segments { segment.state.advance(by: segment.rows.count) }
+  }
+
+  /// Writes by what the rows of a pass turn, each by its position in its text.
+  private func writeRotations(_ work: inout Workspace, _ context: PassContext) {
+    work.rotations.rowCount = context.tokens.count
+    if configuration.localRope != nil { work.localRotations.rowCount = context.tokens.count }
+    for segment in context.segments {
+      segment.write(segment.state.rope, into: &work.rotations, context.kernels)
+      if let local = segment.state.localRope {
+        segment.write(local, into: &work.localRotations, context.kernels)
+      }
+    }
   }
 
   /// Writes the logits of the residual stream in `work.hidden` to `work.logits`,

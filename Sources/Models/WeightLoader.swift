@@ -104,10 +104,12 @@ struct WeightLoader {
     }
   }
 
-  /// The norm `module`, which acts on hidden states.
-  mutating func norm(_ module: String, _ configuration: ModelConfiguration) throws -> RMSNorm {
+  /// The norm `module`, which acts on hidden states unless another width is given.
+  mutating func norm(
+    _ module: String, _ configuration: ModelConfiguration, width: Int? = nil
+  ) throws -> RMSNorm {
     RMSNorm(
-      weight: try tensor("\(module).weight", [configuration.hiddenSize]),
+      weight: try tensor("\(module).weight", [width ?? configuration.hiddenSize]),
       epsilon: configuration.rmsNormEpsilon, isOffsetByOne: configuration.normsAreOffsetByOne)
   }
 

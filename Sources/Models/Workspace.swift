@@ -17,6 +17,8 @@ struct Workspace: ~Copyable {
   var values: FloatMatrix
   /// Cosines and sines of each row's position, `[rows, headDimension]`.
   var rotations: FloatMatrix
+  /// The same for layers that turn by a rope of their own; without rows when the model has none.
+  var localRotations: FloatMatrix
   /// What the heads saw, the input of the output projection.
   var attended: LayerInput
   /// `activation(gate) ⊙ up`, the input of the down projection.
@@ -45,6 +47,8 @@ struct Workspace: ~Copyable {
     keys = matrix(configuration.keyValueWidth)
     values = matrix(configuration.keyValueWidth)
     rotations = matrix(configuration.headDimension)
+    localRotations = matrix(
+      configuration.headDimension, rows: configuration.localRope == nil ? 0 : rowCapacity)
     attended = input(configuration.queryWidth)
     gated = input(configuration.intermediateSize)
     up = matrix(configuration.intermediateSize)

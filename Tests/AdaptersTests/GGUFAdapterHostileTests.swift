@@ -20,8 +20,9 @@ struct GGUFAdapterHostileTests {
       "is a control vector, which is not supported"
     ),
     (
-      "general.architecture", .string("qwen2"),
-      "'general.architecture' is \"qwen2\" and is not supported (known: llama, gemma, gemma2, gemma3)"
+      "general.architecture", .string("phi3"),
+      "'general.architecture' is \"phi3\" and is not supported "
+        + "(known: llama, qwen2, qwen3, gemma, gemma2, gemma3)"
     ),
     ("general.architecture", nil, "'general.architecture' is missing, expected a string"),
     (

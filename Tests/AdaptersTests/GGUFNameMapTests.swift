@@ -23,6 +23,11 @@ struct GGUFNameMapTests {
     (.gemma3, "model.layers.3.self_attn.q_norm.weight", "blk.3.attn_q_norm.weight"),
     (.gemma3, "model.layers.3.self_attn.k_norm.weight", "blk.3.attn_k_norm.weight"),
     (.gemma3, "lm_head.weight", "output.weight"),
+    (.qwen2, "lm_head.weight", "output.weight"),
+    (.qwen2, "model.layers.3.self_attn.q_proj.bias", "blk.3.attn_q.bias"),
+    (.qwen2, "model.layers.3.post_attention_layernorm.weight", "blk.3.ffn_norm.weight"),
+    (.qwen3, "model.layers.3.self_attn.q_norm.weight", "blk.3.attn_q_norm.weight"),
+    (.qwen3, "model.layers.3.self_attn.k_norm.weight", "blk.3.attn_k_norm.weight"),
   ]
 
   @Test(arguments: pairs)
@@ -39,6 +44,7 @@ struct GGUFNameMapTests {
       // Gemma 2 has no head of its own in GGUF, Llama no norm after the MLP.
       (.gemma2, "lm_head.weight"), (.llama, "model.layers.0.post_feedforward_layernorm.weight"),
       (.llama, "model.layers.0.self_attn.q_norm.weight"),
+      (.qwen2, "model.layers.0.self_attn.q_norm.weight"),
       (.llama, "model.layers.00.self_attn.q_proj.weight"),
       (.llama, "model.layers.+1.self_attn.q_proj.weight"),
       (.llama, "model.layers.-1.self_attn.q_proj.weight"),
@@ -52,6 +58,18 @@ struct GGUFNameMapTests {
     architecture: GGUFArchitecture, name: String
   ) {
     #expect(GGUFNameMap(architecture).ggufTensor(name) == nil)
+  }
+
+  @Test func `a model type has the architecture that llama.cpp gives it`() {
+    let pairs: [(String, GGUFArchitecture?)] = [
+      ("llama", .llama), ("mistral", .llama), ("qwen2", .qwen2), ("qwen3", .qwen3),
+      ("gemma", .gemma), ("gemma2", .gemma2), ("gemma3_text", .gemma3), ("phi3", nil),
+    ]
+    for (modelType, architecture) in pairs {
+      #expect(GGUFArchitecture(modelType: modelType) == architecture)
+    }
+    // Only Llama's rows are rotary pairs there.
+    #expect(GGUFArchitecture.allCases.filter(\.interleavesRotaryRows) == [.llama])
   }
 
   @Test func `no architecture uses a name for two modules`() {

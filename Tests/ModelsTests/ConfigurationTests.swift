@@ -84,8 +84,8 @@ struct ConfigurationTests {
       ("head_dim", 7, "'head_dim' is 7, expected an even number up to 256"),
       ("head_dim", 512, "'head_dim' is 512, expected an even number up to 256"),
       ("rms_norm_eps", 0, "'rms_norm_eps' is 0.0, expected a positive number"),
-      ("rope_theta", -1, "'rope_theta' is -1.0, expected a positive number"),
-      ("rope_scaling", ["type": "yarn", "factor": 4], "'rope_type' is \"yarn\""),
+      ("rope_theta", -1, "'rope_theta' is -1.0, expected a number over 1"),
+      ("rope_scaling", ["type": "longrope", "factor": 4], "'rope_type' is \"longrope\""),
       ("rope_scaling", ["type": "linear"], "'factor' is missing"),
       ("rope_scaling", ["type": "linear", "factor": 2, "beta_fast": 32], "'beta_fast' is 32"),
       (

@@ -14,7 +14,9 @@ extension Adapter {
         "a GGUF adapter has its rows in an order that depends on the base. Say which base it is for"
       )
     }
-    if let architecture = base.architecture, architecture != file.architecture.rawValue {
+    if let architecture = base.architecture,
+      GGUFArchitecture(modelType: architecture) != file.architecture
+    {
       throw AdapterError(
         .baseMismatch, path,
         "was made for '\(file.architecture.rawValue)', the base is '\(architecture)'")

@@ -14,7 +14,7 @@ extension Adapter {
     mayReplace: Bool = false, with kernels: Kernels
   ) throws {
     try checkPlain(for: "a GGUF adapter")
-    guard let name = base.architecture, let architecture = GGUFArchitecture(rawValue: name) else {
+    guard let name = base.architecture, let architecture = GGUFArchitecture(modelType: name) else {
       throw AdapterError(
         .unsupported, self.path,
         "its base is '\(base.architecture ?? "unknown")', which has no names in GGUF here")

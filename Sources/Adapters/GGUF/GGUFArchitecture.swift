@@ -1,6 +1,8 @@
 /// A `general.architecture` of which the tensor names are known.
 public enum GGUFArchitecture: String, Sendable, Hashable, CaseIterable {
   case llama
+  case qwen2
+  case qwen3
   case gemma
   case gemma2
   case gemma3
@@ -16,6 +18,17 @@ public enum GGUFArchitecture: String, Sendable, Hashable, CaseIterable {
     switch self {
     case .gemma, .gemma2, .gemma3: true
     default: false
+    }
+  }
+
+  /// The architecture that a model with this `model_type` has in GGUF, or nil when it has none here.
+  ///
+  /// Mistral is Llama there, permuted rows and all.
+  public init?(modelType: String) {
+    switch modelType {
+    case "mistral": self = .llama
+    case "gemma3_text": self = .gemma3
+    default: self.init(rawValue: modelType)
     }
   }
 }

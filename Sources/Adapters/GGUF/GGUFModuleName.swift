@@ -32,15 +32,17 @@ struct GGUFModuleName: Sendable, Hashable {
   static let all: [GGUFModuleName] = [
     GGUFModuleName("model.embed_tokens", "token_embd", .embedding),
     // The others have no tensor for it: their head is always the embedding.
-    GGUFModuleName("lm_head", "output", in: [.llama, .gemma3]),
+    GGUFModuleName("lm_head", "output", in: [.llama, .qwen2, .qwen3, .gemma3]),
     GGUFModuleName("model.norm", "output_norm", .norm),
 
     GGUFModuleName("model.layers.N.self_attn.q_proj", "blk.N.attn_q", .query),
     GGUFModuleName("model.layers.N.self_attn.k_proj", "blk.N.attn_k", .key),
     GGUFModuleName("model.layers.N.self_attn.v_proj", "blk.N.attn_v"),
     GGUFModuleName("model.layers.N.self_attn.o_proj", "blk.N.attn_output"),
-    GGUFModuleName("model.layers.N.self_attn.q_norm", "blk.N.attn_q_norm", .norm, in: [.gemma3]),
-    GGUFModuleName("model.layers.N.self_attn.k_norm", "blk.N.attn_k_norm", .norm, in: [.gemma3]),
+    GGUFModuleName(
+      "model.layers.N.self_attn.q_norm", "blk.N.attn_q_norm", .norm, in: [.qwen3, .gemma3]),
+    GGUFModuleName(
+      "model.layers.N.self_attn.k_norm", "blk.N.attn_k_norm", .norm, in: [.qwen3, .gemma3]),
 
     GGUFModuleName("model.layers.N.mlp.gate_proj", "blk.N.ffn_gate"),
     GGUFModuleName("model.layers.N.mlp.up_proj", "blk.N.ffn_up"),
@@ -49,7 +51,8 @@ struct GGUFModuleName: Sendable, Hashable {
     GGUFModuleName("model.layers.N.input_layernorm", "blk.N.attn_norm", .norm),
     // One name, two places: before the MLP, or after attention in models that have four norms.
     GGUFModuleName(
-      "model.layers.N.post_attention_layernorm", "blk.N.ffn_norm", .norm, in: [.llama, .gemma]),
+      "model.layers.N.post_attention_layernorm", "blk.N.ffn_norm", .norm,
+      in: [.llama, .qwen2, .qwen3, .gemma]),
     GGUFModuleName(
       "model.layers.N.post_attention_layernorm", "blk.N.post_attention_norm", .norm,
       in: [.gemma2, .gemma3]),

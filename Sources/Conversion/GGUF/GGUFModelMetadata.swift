@@ -12,9 +12,9 @@ struct GGUFModelMetadata {
   private let architecture: GGUFArchitecture
   private let keys: GGUFModelKeys
 
-  init(_ configuration: ModelConfiguration) {
+  init(_ configuration: ModelConfiguration, of architecture: GGUFArchitecture) {
     self.configuration = configuration
-    architecture = GGUFArchitecture(configuration.architecture)
+    self.architecture = architecture
     keys = GGUFModelKeys(architecture)
   }
 
@@ -147,20 +147,5 @@ extension GGUFModelMetadata {
     let isLocal = windows.map { $0 != nil }
     guard isLocal != windows.indices.map({ $0 % period < period - 1 }) else { return }
     metadata[keys.slidingWindowPattern] = .array(GGUFArray(.bool, isLocal.map { .bool($0) }))
-  }
-}
-
-extension GGUFArchitecture {
-  /// What GGUF calls an architecture.
-  init(_ architecture: Architecture) {
-    self =
-      switch architecture {
-      case .llama, .mistral: .llama
-      case .qwen2: .qwen2
-      case .qwen3: .qwen3
-      case .gemma: .gemma
-      case .gemma2: .gemma2
-      case .gemma3: .gemma3
-      }
   }
 }

@@ -1,8 +1,26 @@
 import Kernels
 
-/// A layer of Gemma 2: a norm before and after each branch.
+extension ArchitectureTraits {
+  /// Gemma 2: norms behind the branches too, soft caps, and a window on every other layer.
+  static let gemma2 = ArchitectureTraits(
+    displayName: "Gemma 2", className: "Gemma2ForCausalLM", layerType: Gemma2Layer.self,
+    defaultSizes: [
+      "head_dim": 256, "max_position_embeddings": 8192, "num_key_value_heads": 4,
+      "sliding_window": 4096,
+    ],
+    ownKeys: [
+      "attention_bias", "attn_logit_softcapping", "final_logit_softcapping", "hidden_activation",
+      "layer_types", "query_pre_attn_scalar", "sliding_window", "sliding_window_size",
+      "use_bidirectional_attention",
+    ],
+    activationKey: "hidden_activation", defaultActivation: "gelu_pytorch_tanh", isGemma: true,
+    windows: .allButEvery(2),
+    defaultSoftCaps: ["attn_logit_softcapping": 50, "final_logit_softcapping": 30])
+}
+
+/// A layer of Gemma 2 and 3: a norm before and after each branch.
 ///
-/// Its soft caps and windows are `Attention`'s, its other constants the configuration's. After
+/// Soft caps, windows and norms of heads are `Attention`'s, its other constants the configuration's. After
 /// `modeling_gemma2.py` of transformers.
 struct Gemma2Layer: TransformerLayer {
   let inputNorm: RMSNorm

@@ -1,26 +1,16 @@
-/// Which keys of `config.json` say something, for each architecture.
+/// Which keys of `config.json` say something.
 ///
-/// A key that is in neither list and has a value is refused: nobody here knows whether it changes
-/// a number.
-extension Architecture {
+/// A key that is in none of the lists and has a value is refused: nobody here knows whether it
+/// changes a number.
+extension ArchitectureTraits {
   /// Keys whose value `ModelConfiguration` uses.
-  var honouredKeys: Set<String> {
-    switch self {
-    case .llama: Self.sharedKeys.union(["hidden_act", "mlp_bias"])
-    case .gemma2:
-      Self.sharedKeys.union([
-        "attn_logit_softcapping", "final_logit_softcapping", "hidden_activation", "layer_types",
-        "query_pre_attn_scalar", "sliding_window", "sliding_window_size",
-        "use_bidirectional_attention",
-      ])
-    }
-  }
+  var honouredKeys: Set<String> { Self.sharedKeys.union(ownKeys) }
 
-  private static let sharedKeys: Set<String> = [
-    "architectures", "attention_bias", "bos_token_id", "eos_token_id", "head_dim", "hidden_size",
+  static let sharedKeys: Set<String> = [
+    "architectures", "bos_token_id", "eos_token_id", "head_dim", "hidden_size",
     "intermediate_size", "is_causal", "max_position_embeddings", "model_type",
-    "num_attention_heads",
-    "num_hidden_layers", "num_key_value_heads", "rms_norm_eps", "rope_parameters", "rope_scaling",
+    "num_attention_heads", "num_hidden_layers", "num_key_value_heads", "partial_rotary_factor",
+    "rms_norm_eps", "rope_parameters", "rope_scaling",
     "rope_theta", "tie_word_embeddings", "vocab_size",
   ]
 

@@ -1,6 +1,14 @@
 import Kernels
 
-/// A layer of Llama 2, 3, 3.1, 3.2 and of every model with the same block.
+extension ArchitectureTraits {
+  /// Llama 2, 3, 3.1 and 3.2.
+  static let llama = ArchitectureTraits(
+    displayName: "Llama", className: "LlamaForCausalLM", layerType: LlamaLayer.self,
+    defaultSizes: ["max_position_embeddings": 2048],
+    ownKeys: ["attention_bias", "hidden_act", "mlp_bias"])
+}
+
+/// A layer of Llama and of every model with the same block: Mistral, Qwen and the first Gemma.
 ///
 /// After `modeling_llama.py` of transformers.
 struct LlamaLayer: TransformerLayer {
