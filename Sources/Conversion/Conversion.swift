@@ -85,7 +85,7 @@ public struct Conversion: Sendable {
   private static func checkQuantization(
     _ request: ConversionRequest, _ plan: MergePlan
   ) throws(ConversionError) {
-    let quantized = request.model.tensors.tensorInfos.filter(\.elementType.isGrouped)
+    let quantized = request.model.tensors.tensorInfos.filter(\.elementType.isQuantized)
     guard let first = quantized.first else {
       guard !request.merging.mergesIntoQuantized else {
         throw ConversionError(
@@ -117,7 +117,7 @@ public struct Conversion: Sendable {
     let (scheme, elementType) = (request.quantization, request.elementType)
     let keepsQuantized = request.merging.mergesIntoQuantized
     return { info in
-      if keepsQuantized && info.elementType.isGrouped { return info.elementType }
+      if keepsQuantized && info.elementType.isQuantized { return info.elementType }
       if plan.addsTo(info.name), case .quantize = scheme?.decision(for: info) {
         return .float32
       }
@@ -132,7 +132,7 @@ public struct Conversion: Sendable {
         "\(request.destination): names a single file, but a directory is to be written. "
           + "Choose another name")
     }
-    let quantized = tensors.tensorInfos.first { $0.elementType.isGrouped }
+    let quantized = tensors.tensorInfos.first { $0.elementType.isQuantized }
     if request.quantization != nil && quantized == nil {
       throw ConversionError(
         .badInput,
