@@ -5,8 +5,6 @@
 Needs the packages gguf, numpy and safetensors, and Tests/Vectors/models as make_vectors.py wrote it.
 The files hold no dates and come out the same each time. The bytes of every tensor in types.gguf and
 layout.gguf count up from 0, see `counting`, so that no second file with expected values is needed.
-blocks.safetensors holds rows of quantized blocks as bytes and, as "NAME.values", what
-gguf.dequantize makes of them.
 """
 
 import hashlib
@@ -18,12 +16,10 @@ import gguf
 import numpy as np
 from gguf import GGMLQuantizationType as Type
 from gguf import GGUFValueType as Value
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 VECTORS = pathlib.Path(__file__).resolve().parent.parent / "Tests/Vectors"
 DESTINATION = VECTORS / "gguf"
-
-SEED = 20
 
 # The package gives it 40 bytes a block, ggml 36; it is for activations and never in a file.
 LEFT_OUT = {Type.Q8_1}
@@ -148,34 +144,6 @@ def quantized_lora(writer):
         writer.add_tensor(f"blk.0.ffn_up.weight.{half}", blocks, raw_dtype=Type.Q8_0)
 
 
-def blocks():
-    """Three rows of 512 columns as blocks of each type that Flare repacks, and their values.
-
-    Q8_0 and Q4_0 are quantized numbers. K blocks are random bytes with sane float16 scales: a row
-    as it comes, one whose quants and scales are all ones, one with negative, subnormal and zero
-    scales.
-    """
-    random = np.random.default_rng(SEED)
-    halves = {Type.Q4_K: [0, 2], Type.Q6_K: [208]}  # where d, and dmin, begin in a block
-    tensors = {}
-    for kind in [Type.Q8_0, Type.Q4_0]:
-        numbers = random.standard_normal((3, 512)).astype(np.float32)
-        numbers[1, :64] = 0
-        tensors[kind.name] = gguf.quants.quantize(numbers, kind)
-    for kind, offsets in halves.items():
-        _, block_bytes = gguf.GGML_QUANT_SIZES[kind]
-        rows = random.integers(0, 256, (3, 2, block_bytes), dtype=np.uint8)
-        rows[1] = 0xFF
-        for offset in offsets:
-            scales = random.uniform(0.001, 0.1, (3, 2)).astype("<f2")
-            scales[2] = [-0.01, 3e-7] if offset == 0 or kind == Type.Q6_K else [0.02, 0]
-            rows[:, :, offset : offset + 2] = scales.view(np.uint8).reshape(3, 2, 2)
-        tensors[kind.name] = rows.reshape(3, 2 * block_bytes)
-    for kind in [Type.Q8_0, Type.Q4_0, *halves]:
-        tensors[f"{kind.name}.values"] = gguf.quants.dequantize(tensors[kind.name], kind)
-    save_file(tensors, DESTINATION / "blocks.safetensors")
-
-
 def main():
     DESTINATION.mkdir(parents=True, exist_ok=True)
     save("values", "llama", values)
@@ -184,10 +152,8 @@ def main():
     save("lora-llama", "llama", llama_lora)
     save("lora-embedding", "gemma2", embedding_lora)
     save("lora-quantized", "llama", quantized_lora)
-    blocks()
     manifest = {
         "generator": "tools/make_gguf_vectors.py",
-        "seed": SEED,
         **{package: version(package) for package in ["gguf", "numpy", "safetensors"]},
         "sha256": {
             path.name: hashlib.sha256(path.read_bytes()).hexdigest()

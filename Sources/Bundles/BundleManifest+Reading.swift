@@ -97,7 +97,7 @@ extension BundleManifest {
       }
       let extents = try entry.required("shape", as: [Int].self)
       let type = try entry.elementType("type")
-      guard extents.allSatisfy({ $0 >= 0 }), type.isGrouped,
+      guard extents.allSatisfy({ $0 >= 0 }), type.isQuantized,
         type.byteCount(of: Shape(extents)) != nil
       else { throw JSONFieldError("\(entry.subject): \(type) cannot have shape \(extents)") }
       infos.append(TensorInfo(name: name, shape: Shape(extents), elementType: type))

@@ -42,7 +42,7 @@ public struct BundleWriter: ~Copyable {
     let file = try newFile(Self.weightsFileName)
     try plan.write(source, to: file, progress: progress)
     files.append(try file.commit(as: Self.weightsFileName))
-    packedTensors = plan.tensors.filter(\.elementType.isGrouped)
+    packedTensors = plan.tensors.filter(\.elementType.isQuantized)
   }
 
   /// Writes a file with these bytes.

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "CKernels.h"
+#include "blocks/k_scales.h"
 #include "loops/weights.h"
 
 static inline uint32_t word_at(const uint8_t *bytes, size_t index) {
@@ -57,19 +58,6 @@ void flare_repack_panel_q4_0(const uint8_t *rows, size_t row_count, size_t group
     }
   }
   fill_padding(panel, group_count * group_size(INT4), row_count, 0x88888888);
-}
-
-/// The scale and the minimum of group g, 6 bits each, from their 12 bytes: the first four pairs
-/// stand in the low bits of 8 bytes, the others have 4 bits of their own and 2 that were left.
-static inline void unpack_scale_q4_k(const uint8_t *packed, size_t g, uint8_t *scale,
-                                     uint8_t *minimum) {
-  if (g < 4) {
-    *scale = packed[g] & 63;
-    *minimum = packed[g + 4] & 63;
-  } else {
-    *scale = (uint8_t)((packed[g + 4] & 0x0F) | packed[g - 4] >> 6 << 4);
-    *minimum = (uint8_t)(packed[g + 4] >> 4 | packed[g] >> 6 << 4);
-  }
 }
 
 void flare_repack_panel_q4_k(const uint8_t *rows, size_t row_count, size_t group_count,

@@ -45,7 +45,7 @@ extension Conversion {
 
   /// What the manifest says of quantization, which is only what the tensors are.
   private var quantization: BundleManifest.Quantization? {
-    guard tensors.tensorInfos.contains(where: \.elementType.isGrouped) else { return nil }
+    guard tensors.tensorInfos.contains(where: \.elementType.isQuantized) else { return nil }
     return request.quantization.map {
       BundleManifest.Quantization(scheme: "search", elementType: $0.linearType)
     } ?? request.model.bundle?.manifest.quantization

@@ -56,7 +56,8 @@ public struct Conversion: Sendable {
       requantizations = requantized.requantizations
     } else if request.form == .gguf {
       tensors = try GGUFDestinationTensors(
-        merged, of: configuration, preset: request.preset, with: kernels)
+        merged, of: configuration, Self.ggufArchitecture(configuration.architecture),
+        preset: request.preset, with: kernels)
     } else {
       tensors = merged
     }
@@ -88,7 +89,7 @@ public struct Conversion: Sendable {
   private static func checkQuantization(
     _ request: ConversionRequest, _ plan: MergePlan
   ) throws(ConversionError) {
-    let quantized = request.model.tensors.tensorInfos.filter(\.elementType.isGrouped)
+    let quantized = request.model.tensors.tensorInfos.filter(\.elementType.isQuantized)
     guard let first = quantized.first else {
       guard !request.merging.mergesIntoQuantized else {
         throw ConversionError(
@@ -121,7 +122,7 @@ public struct Conversion: Sendable {
     let elementType = request.elementType
     let keepsQuantized = request.merging.mergesIntoQuantized
     return { info in
-      if keepsQuantized && info.elementType.isGrouped { return info.elementType }
+      if keepsQuantized && info.elementType.isQuantized { return info.elementType }
       if plan.addsTo(info.name), preset != nil { return .float32 }
       if plan.addsTo(info.name), case .quantize = scheme?.decision(for: info) {
         return .float32
@@ -132,7 +133,7 @@ public struct Conversion: Sendable {
 
   private func checkForm() throws(ConversionError) {
     let nameForm = ConversionRequest.Form(destination: request.destination)
-    guard nameForm == request.form || nameForm.isDirectory && request.form.isDirectory else {
+    guard nameForm == request.form || nameForm.isDirectory else {
       throw ConversionError(
         .usage,
         "\(request.destination): the name asks for '\(nameForm.rawValue)', but "
@@ -143,7 +144,7 @@ public struct Conversion: Sendable {
       throw ConversionError(
         .usage, "the types of GGUF are for GGUF files. Quantize to int8 or int4, or write a .gguf")
     }
-    let quantized = tensors.tensorInfos.first { $0.elementType.isGrouped }
+    let quantized = tensors.tensorInfos.first { $0.elementType.isQuantized }
     if request.quantization != nil && quantized == nil {
       throw ConversionError(
         .badInput,

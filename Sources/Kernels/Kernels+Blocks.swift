@@ -1,26 +1,33 @@
 import CKernels
+import Synchronization
 public import Tensors
 
 // Quantized weights of GGUF files become panels when they are loaded.
 extension Kernels {
-  /// The blocks of a GGUF tensor as a grouped tensor of exactly the same values.
+  /// The tensor in the form whose products are fastest: blocks that have a `panelTwin` as panels of
+  /// exactly the same values, everything else as it is.
   ///
-  /// Scales are taken over bit by bit, also those that are not finite: such a weight shows as NaN
-  /// or infinity in whatever it is multiplied with.
-  ///
-  /// - Parameters:
-  ///   - blocks: the rows of the tensor as they are in the file, in blocks of Q8_0 for
-  ///     `groupedInt8`, Q4_0 for `groupedInt4`, Q4_K for `groupedQ4K`, Q6_K for `groupedQ6K`.
-  ///   - shape: [rows, columns] of the elements.
-  /// - Precondition: `type` can have the shape, and `blocks` has the bytes of it.
-  public func repack(_ blocks: Tensor, shape: Shape, as type: ElementType) -> Tensor {
-    guard let layout = GroupedLayout(type, shape: shape) else {
-      preconditionFailure("Not a grouped shape")
-    }
-    let block = Block(of: type), repackPanel = unsafe block.repackPanel
-    let rowByteCount = layout.columnCount / block.columnCount * block.byteCount
-    precondition(blocks.byteCount == layout.rowCount * rowByteCount, "Byte count differs")
-    return Tensor(shape: shape, elementType: type) { bytes in
+  /// Panels are memory of their own, as large as the blocks. Scales are taken over bit by bit, also
+  /// those that are not finite: such a weight shows as NaN or infinity in whatever it is multiplied
+  /// with. `hasFiniteScales(_:)` finds them.
+  public func prepared(_ tensor: Tensor) -> Tensor {
+    guard let type = tensor.elementType.panelTwin,
+      let layout = GroupedLayout(type, shape: tensor.shape)
+    else { return tensor }
+    return repacked(tensor, as: layout)
+  }
+
+  private func repacked(_ blocks: Tensor, as layout: GroupedLayout) -> Tensor {
+    let repackPanel =
+      switch layout.elementType {
+      case .groupedInt8: unsafe flare_repack_panel_q8_0
+      case .groupedInt4: unsafe flare_repack_panel_q4_0
+      case .groupedQ4K: unsafe flare_repack_panel_q4_k
+      case .groupedQ6K: unsafe flare_repack_panel_q6_k
+      default: preconditionFailure("Not a grouped type")
+      }
+    let rowByteCount = layout.rowCount == 0 ? 0 : blocks.byteCount / layout.rowCount
+    return Tensor(shape: blocks.shape, elementType: layout.elementType) { bytes in
       unsafe bytes.withUnsafeMutableBytes { buffer in
         guard let start = buffer.baseAddress else { return }
         nonisolated(unsafe) let panels = unsafe start.assumingMemoryBound(to: UInt8.self)
@@ -39,32 +46,24 @@ extension Kernels {
       }
     }
   }
-}
 
-/// A block of GGUF, which holds columns of one row.
-@safe private struct Block {
-  let columnCount: Int
-  let byteCount: Int
-  /// Packs some rows of such blocks as a panel.
-  @unsafe let repackPanel:
-    @convention(c) (UnsafePointer<UInt8>, Int, Int, UnsafeMutablePointer<UInt8>) -> Void
-
-  /// The block whose values `type` has.
-  init(of type: ElementType) {
-    switch type {
-    case .groupedInt8:
-      (columnCount, byteCount) = (32, 34)
-      unsafe repackPanel = flare_repack_panel_q8_0
-    case .groupedInt4:
-      (columnCount, byteCount) = (32, 18)
-      unsafe repackPanel = flare_repack_panel_q4_0
-    case .groupedQ4K:
-      (columnCount, byteCount) = (256, 144)
-      unsafe repackPanel = flare_repack_panel_q4_k
-    case .groupedQ6K:
-      (columnCount, byteCount) = (256, 210)
-      unsafe repackPanel = flare_repack_panel_q6_k
-    default: preconditionFailure("Not a grouped type")
+  /// Whether no block of the tensor has a float16 scale or minimum that is NaN or infinite, or an
+  /// exponent that is too large; true for tensors that have no blocks.
+  ///
+  /// All elements are finite then: a quant is at most some thousands, a float16 number 65504.
+  public func hasFiniteScales(_ tensor: Tensor) -> Bool {
+    guard let type = tensor.elementType.blockType, let block = tensor.elementType.block,
+      tensor.byteCount > 0
+    else { return true }
+    let isGood = Atomic<Bool>(true)
+    unsafe tensor.withBaseAddress { base in
+      nonisolated(unsafe) let bytes = unsafe base.assumingMemoryBound(to: UInt8.self)
+      pool.parallelFor(count: tensor.byteCount / block.byteCount, grain: 4096) { range in
+        let start = unsafe bytes + range.lowerBound * block.byteCount
+        let areGood = unsafe flare_blocks_are_finite(type, start, range.count)
+        if !areGood { isGood.store(false, ordering: .relaxed) }
+      }
     }
+    return isGood.load(ordering: .relaxed)
   }
 }

@@ -13,7 +13,8 @@ extension Kernels {
   /// output[i] = weight · input[i], for every row of `input`.
   ///
   /// - Parameters:
-  ///   - weight: [output columns, input columns]; F32, F16, BF16 or grouped.
+  ///   - weight: [output columns, input columns]; of any computable type. Blocks become floats a row
+  ///     at a time; those that `prepared(_:)` makes panels of are much faster as such.
   ///   - input: prepared for `weight` when that is grouped.
   ///   - output: gets the row count of `input`.
   public func multiply(
@@ -109,6 +110,10 @@ extension Kernels {
   ) {
     checkShape(weight, input, output)
     if input.rowCount < Self.blockwiseRowCount {
+      if weight.elementType.isBlocked {
+        multiplyByLoadedRows(weight, input, scale: scale, accumulate: accumulate, into: &output)
+        return
+      }
       multiplyByDots(weight, input, scale: scale, accumulate: accumulate, into: &output)
     } else {
       multiplyByBlocks(weight, input, scale: scale, accumulate: accumulate, into: &output)
@@ -140,18 +145,44 @@ extension Kernels {
     }
   }
 
+  /// Turns one row of weights after the other into floats, which serve all inputs.
+  private func multiplyByLoadedRows(
+    _ weight: Tensor, _ input: borrowing FloatMatrix, scale: Float, accumulate: Bool,
+    into output: inout FloatMatrix
+  ) {
+    let rowCount = input.rowCount, columns = input.columnCount, stride = output.columnCount
+    let dotRows = unsafe table.pointee.dot_rows
+    nonisolated(unsafe) let x = unsafe input.pointer
+    nonisolated(unsafe) let out = unsafe output.mutablePointer
+    unsafe withRowLoader(of: weight, columns: columns) { load in
+      // Turning an element into a float costs as much as some multiply-adds.
+      let cost = (rowCount + 8) * columns
+      pool.parallelFor(count: stride, grain: Self.grain(cost: cost)) { range in
+        unsafe withUnsafeTemporaryAllocation(of: Float.self, capacity: columns) {
+          guard let scratch = $0.baseAddress else { return }
+          for row in range {
+            unsafe load(row, scratch)
+            for i in 0..<rowCount {
+              unsafe dotRows(
+                FLARE_F32, scratch, x + i * columns, columns, scale, accumulate,
+                out + i * stride + row, 0, 1)
+            }
+          }
+        }
+      }
+    }
+  }
+
   /// Turns blocks of weight rows into floats and lets BLAS multiply them, one block a thread.
   private func multiplyByBlocks(
     _ weight: Tensor, _ input: borrowing FloatMatrix, scale: Float, accumulate: Bool,
     into output: inout FloatMatrix
   ) {
     let rowCount = input.rowCount, columns = input.columnCount, stride = output.columnCount
-    let type = weight.floatType, loadFloats = unsafe table.pointee.load_floats
     nonisolated(unsafe) let x = unsafe input.pointer
     nonisolated(unsafe) let out = unsafe output.mutablePointer
     SingleThreadedBLAS.ensure()
-    unsafe weight.withBaseAddress { base in
-      nonisolated(unsafe) let base = unsafe base
+    unsafe withRowLoader(of: weight, columns: columns) { load in
       pool.parallelFor(
         count: stride, grain: min(Self.blockRowCount, Self.grain(cost: rowCount * columns))
       ) { range in
@@ -163,7 +194,7 @@ extension Kernels {
         {
           let rows = min(Self.blockRowCount, range.upperBound - start)
           let block = unsafe scratch.pointer
-          unsafe loadFloats(type, base, start * columns, rows * columns, block)
+          for row in 0..<rows { unsafe load(start + row, block + row * columns) }
           unsafe cblas_sgemm(
             CblasRowMajor, CblasNoTrans, CblasTrans, Int32(rowCount), Int32(rows), Int32(columns),
             scale, x, Int32(columns), block, Int32(columns), accumulate ? 1 : 0, out + start,

@@ -54,7 +54,7 @@ extension Kernels {
   /// output[i] = weight · input[i] + scale · B · bottleneck[i], for every row of `input`.
   ///
   /// - Parameters:
-  ///   - weight: [output columns, input columns]; F32, F16, BF16 or grouped.
+  ///   - weight: [output columns, input columns]; of any computable type.
   ///   - input: prepared for `weight` when that is grouped.
   ///   - term: what is added of the low-rank update.
   ///   - bottleneck: `A · input`, as many rows as `input`.

@@ -38,35 +38,9 @@ extension Kernels {
     let columns = output.columnCount, rowCount = output.rowCount
     if columns == 0 || rowCount == 0 { return }
     nonisolated(unsafe) let out = unsafe output.mutablePointer
-    let grain = Self.grain(cost: columns)
-    guard let type = tensor.elementType.floatType else {
-      let dequantize =
-        switch tensor.elementType {
-        case .groupedInt8: unsafe flare_dequantize_row_int8
-        case .groupedInt4: unsafe flare_dequantize_row_int4
-        case .groupedQ4K: unsafe flare_dequantize_row_q4_k
-        case .groupedQ6K: unsafe flare_dequantize_row_q6_k
-        default: preconditionFailure("Not a computable type")
-        }
-      unsafe tensor.withPanels { panels in
-        nonisolated(unsafe) let panels = unsafe panels
-        pool.parallelFor(count: rowCount, grain: grain) { rows in
-          for row in rows {
-            unsafe withUnsafePointer(to: panels) {
-              unsafe dequantize($0, source(row), out + row * columns)
-            }
-          }
-        }
-      }
-      return
-    }
-    let loadFloats = unsafe table.pointee.load_floats
-    unsafe tensor.withBaseAddress { base in
-      nonisolated(unsafe) let base = unsafe base
-      pool.parallelFor(count: rowCount, grain: grain) { rows in
-        for row in rows {
-          unsafe loadFloats(type, base, source(row) * columns, columns, out + row * columns)
-        }
+    unsafe withRowLoader(of: tensor, columns: columns) { load in
+      pool.parallelFor(count: rowCount, grain: Self.grain(cost: columns)) { rows in
+        for row in rows { unsafe load(source(row), out + row * columns) }
       }
     }
   }

@@ -46,6 +46,40 @@ extension ElementType {
   }
 }
 
+extension ElementType {
+  /// The name that C has for a type of blocks; nil for all others.
+  package var blockType: flare_block_type? {
+    switch self {
+    case .blockQ40: FLARE_Q4_0
+    case .blockQ41: FLARE_Q4_1
+    case .blockQ50: FLARE_Q5_0
+    case .blockQ51: FLARE_Q5_1
+    case .blockQ80: FLARE_Q8_0
+    case .blockQ10: FLARE_Q1_0
+    case .blockQ20: FLARE_Q2_0
+    case .blockQ2K: FLARE_Q2_K
+    case .blockQ3K: FLARE_Q3_K
+    case .blockQ4K: FLARE_Q4_K
+    case .blockQ5K: FLARE_Q5_K
+    case .blockQ6K: FLARE_Q6_K
+    case .blockIQ4NL: FLARE_IQ4_NL
+    case .blockIQ4XS: FLARE_IQ4_XS
+    case .blockMXFP4: FLARE_MXFP4
+    case .blockNVFP4: FLARE_NVFP4
+    case .blockTQ10: FLARE_TQ1_0
+    case .blockTQ20: FLARE_TQ2_0
+    case .blockIQ1S: FLARE_IQ1_S
+    case .blockIQ1M: FLARE_IQ1_M
+    case .blockIQ2XXS: FLARE_IQ2_XXS
+    case .blockIQ2XS: FLARE_IQ2_XS
+    case .blockIQ2S: FLARE_IQ2_S
+    case .blockIQ3XXS: FLARE_IQ3_XXS
+    case .blockIQ3S: FLARE_IQ3_S
+    default: nil
+    }
+  }
+}
+
 extension Tensor {
   /// The name that C has for the type of a float tensor.
   ///

@@ -44,13 +44,17 @@ struct WeightLoader {
       throw ModelError(
         .tensors,
         "\(subject): '\(name)' has type \(info.elementType), "
-          + "expected F32, F16, BF16, int8, int4, q4_K or q6_K")
+          + "expected F32, F16, BF16 or a quantized type")
     }
     used.insert(name)
     let tensor = try source.tensor(named: name)
     // Vectors are small enough to be read here; a matrix shows its defects in the logits.
     guard shape.rank > 1 || kernels.floats(of: tensor).isFinite else {
       throw ModelError(.tensors, "\(subject): '\(name)' holds values that are not numbers")
+    }
+    guard kernels.hasFiniteScales(tensor) else {
+      throw ModelError(
+        .tensors, "\(subject): '\(name)' (\(info.elementType)) has a block whose scale is no number")
     }
     return tensor
   }
@@ -60,7 +64,7 @@ struct WeightLoader {
     _ module: String, _ outputs: Int, _ inputs: Int, hasBias: Bool
   ) throws -> Linear {
     usedUpdates.insert(module)
-    let weight = try tensor("\(module).weight", [outputs, inputs])
+    let weight = kernels.prepared(try tensor("\(module).weight", [outputs, inputs]))
     let updates = updates[module] ?? []
     let bias = hasBias ? kernels.floatVector(try tensor("\(module).bias", [outputs])) : nil
     return Linear(
@@ -136,8 +140,8 @@ struct WeightLoader {
     // Updates that an adapter shares between the two.
     usedUpdates.insert(module)
     let updates = updates[module] ?? []
-    return Linear(
-      name: module, weight: embeddings, bias: nil, updates: prepared(updates, on: embeddings))
+    let weight = kernels.prepared(embeddings)
+    return Linear(name: module, weight: weight, bias: nil, updates: prepared(updates, on: weight))
   }
 
   /// - Throws: `ModelError` naming a tensor of the source, or a module of an adapter, that the

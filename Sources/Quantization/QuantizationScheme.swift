@@ -48,7 +48,7 @@ public struct QuantizationScheme: Sendable, Hashable {
     guard info.shape.rank == 2 else { return .keep(.notMatrix) }
     let module = components[components.count - 2]
     guard !module.hasSuffix("norm") else { return .keep(.norm) }
-    guard !info.elementType.isGrouped else { return .keep(.alreadyQuantized) }
+    guard !info.elementType.isQuantized else { return .keep(.alreadyQuantized) }
     guard info.elementType.isComputable else { return .keep(.notFloat) }
     let isEmbedding = module == "embed_tokens" || module == "lm_head"
     let type = isEmbedding ? embeddingType : linearType

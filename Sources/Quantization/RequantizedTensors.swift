@@ -45,7 +45,7 @@ public struct RequantizedTensors: TensorSource {
     self.changed = changed
     self.kernels = kernels
     var requantizations: [Requantization] = []
-    for info in base.tensorInfos where info.elementType.isGrouped {
+    for info in base.tensorInfos where info.elementType.isQuantized {
       guard let new = changed.info(named: info.name), new.elementType != info.elementType else {
         continue
       }
@@ -62,11 +62,11 @@ public struct RequantizedTensors: TensorSource {
   ) throws(TensorSourceError) -> Requantization {
     // A tensor of another shape has no change to lose.
     let isComparable = tensor.shape == old.shape
-    for type in types(from: old.elementType) {
+    for type in types(from: old.elementType, of: tensor.shape) {
       let result = try converted(tensor, to: type, name, kernels)
       let (survival, noise) =
         isComparable ? kernels.survival(of: tensor, from: old, in: result) : (1, 0)
-      if survival >= smallestSurvival && noise <= largestNoise || !type.isGrouped {
+      if survival >= smallestSurvival && noise <= largestNoise || !type.isQuantized {
         return Requantization(
           name: name, oldType: old.elementType, newType: type, survival: survival, noise: noise)
       }
@@ -76,15 +76,22 @@ public struct RequantizedTensors: TensorSource {
 
   /// The types that are tried, from a tensor's own, or the next finer one that Flare quantizes to,
   /// to one that loses next to nothing.
-  private static func types(from type: ElementType) -> [ElementType] {
-    let all: [ElementType] = [.groupedInt4, .groupedQ4K, .groupedQ6K, .groupedInt8, .float16]
-    return all.drop { $0 != type }.filter { !$0.isGrouped || $0.isQuantizationTarget }
+  private static func types(from type: ElementType, of shape: Shape) -> [ElementType] {
+    guard let block = type.block else {
+      let panels: [ElementType] = [.groupedInt4, .groupedQ4K, .groupedQ6K, .groupedInt8, .float16]
+      return panels.drop { $0 != type }.filter { !$0.isQuantized || $0.isQuantizationTarget }
+    }
+    let finer: [ElementType] = [.blockQ5K, .blockQ6K, .blockQ80].filter {
+      $0.block.map { $0.bitsPerElement > block.bitsPerElement } ?? false
+    }
+    return ([type] + finer).filter { $0.isQuantizationTarget && $0.byteCount(of: shape) != nil }
+      + [.float16]
   }
 
   private static func converted(
     _ tensor: Tensor, to type: ElementType, _ name: String, _ kernels: Kernels
   ) throws(TensorSourceError) -> Tensor {
-    guard type.isGrouped else {
+    guard type.isQuantized else {
       return kernels.tensor(kernels.floats(of: tensor), shape: tensor.shape, as: type)
     }
     do {

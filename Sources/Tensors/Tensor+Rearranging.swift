@@ -61,10 +61,12 @@ extension Tensor {
 
   /// The same elements under another shape.
   ///
-  /// - Precondition: it has as many elements, and the type is not grouped.
+  /// - Precondition: it has as many elements, the type is not grouped, and rows of blocks stay whole
+  ///   blocks.
   package func reshaped(to shape: Shape) -> Tensor {
     precondition(
-      shape.elementCount == self.shape.elementCount && !elementType.isGrouped,
+      shape.elementCount == self.shape.elementCount && !elementType.isGrouped
+        && elementType.byteCount(of: shape) == byteCount,
       "Element counts differ")
     return Tensor(self, shape: shape)
   }

@@ -53,6 +53,21 @@ struct GGUFAdapterReadingTests {
     #expect(modules[0].scaling == 1.5)
   }
 
+  @Test func `a quantized update is what its blocks stand for`() throws {
+    let file = try GGUFAdapterFile(
+      GGUFFile(Vectors.path("gguf/lora-quantized.gguf")), with: Kernels(threadCount: 1))
+    let module = try #require(try file.modules(Self.llamaHeads).first)
+    #expect(module.loraA.shape == [32, 32] && module.loraB.shape == [64, 32])
+    // Both go from -1 to 1 in even steps, and quants have 127 steps to the largest of 32.
+    for half in [module.loraA, module.loraB] {
+      let elements = half.floatArray, step = 2 / Float(elements.count - 1)
+      for (i, element) in elements.enumerated() {
+        #expect(abs(element - (-1 + Float(i) * step)) < 0.5 / 127 + 1e-3)
+      }
+      #expect(elements != (0..<elements.count).map { -1 + Float($0) * step })
+    }
+  }
+
   @Test func `only llama permutes rows`() throws {
     let q = GGUFAdapterBytes().renaming("attn_v", to: "attn_q")
     let b = q.tensors[1].1

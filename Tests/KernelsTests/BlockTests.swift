@@ -5,111 +5,188 @@ import Testing
 import WeightFiles
 
 @Suite struct `Blocks of GGUF` {
-  /// A type of GGUF, the type that it becomes, and the places of float16 scales in a block.
-  struct Format: Sendable, CustomTestStringConvertible {
-    let name: String
-    let type: ElementType
-    let blockByteCount: Int
-    let scales: [Int]
-
-    var testDescription: String { name }
-  }
-
-  static let formats = [
-    Format(name: "Q8_0", type: .groupedInt8, blockByteCount: 34, scales: [0]),
-    Format(name: "Q4_0", type: .groupedInt4, blockByteCount: 18, scales: [0]),
-    Format(name: "Q4_K", type: .groupedQ4K, blockByteCount: 144, scales: [0, 2]),
-    Format(name: "Q6_K", type: .groupedQ6K, blockByteCount: 210, scales: [208]),
-  ]
-
-  /// Random blocks whose float16 scales are finite.
-  private func blocks(_ format: Format, count: Int, seed: UInt64) -> [UInt8] {
-    var generator = SeededGenerator(seed: seed)
-    var bytes = (0..<count * format.blockByteCount).map { _ in
-      UInt8.random(in: 0...255, using: &generator)
-    }
-    for start in stride(from: 0, to: bytes.count, by: format.blockByteCount) {
-      for offset in format.scales { bytes[start + offset + 1] &= 0xBF }  // exponents below 16
-    }
-    return bytes
-  }
-
-  private func tensor(_ bytes: [UInt8]) -> Tensor {
-    Tensor(bytes: bytes, shape: [bytes.count], elementType: .uint8)
-  }
-
-  @Test(arguments: formats)
-  func `repacked values are those of the gguf package bit for bit`(format: Format) throws {
-    let file = try SafetensorsFile(Vectors.path("gguf/blocks.safetensors"))
-    let blocks = try file.tensor(named: format.name)
-    let expected = try file.tensor(named: "\(format.name).values").floatArray
+  @Test(arguments: ElementType.blockedTypes)
+  func `the elements of every type are those of ggml bit for bit`(type: ElementType) throws {
+    let file = try SafetensorsFile(Vectors.path("blocks/values.safetensors"))
+    let blocks = try blockTensor(type, file.tensor(named: type.rawValue).byteArray, rows: 3)
+    let expected = try file.tensor(named: "\(type).values").floatArray
     #expect(expected.contains { $0 != 0 })
     for kernels in try allKernels() {
-      let weight = kernels.repack(blocks, shape: [3, 512], as: format.type)
-      let found = array(kernels.floats(of: weight))
-      #expect(found.map(\.bitPattern) == expected.map(\.bitPattern))
+      let found = array(kernels.floats(of: blocks))
+      #expect(bitDifferences(found, expected) == [])
     }
   }
 
-  @Test(arguments: formats)
-  func `a row has the same values wherever it is in the matrix`(format: Format) throws {
-    let columns = 2 * format.type.columnMultiple, rowByteCount = 2 * format.blockByteCount
-    let rows = 37
-    let bytes = blocks(format, count: 2 * rows, seed: 71)
+  @Test(arguments: [
+    ElementType.blockIQ1S, .blockIQ1M, .blockIQ2XXS, .blockIQ2XS, .blockIQ2S, .blockIQ3XXS,
+    .blockIQ3S,
+  ])
+  func `vectors from all over a codebook are those of ggml`(type: ElementType) throws {
+    let file = try SafetensorsFile(Vectors.path("blocks/values.safetensors"))
+    let blocks = try blockTensor(type, file.tensor(named: "\(type).many").byteArray, rows: 160)
+    let expected = Span<UInt64>(_bytes: try file.tensor(named: "\(type).many.sum").bytes)[0]
+    for kernels in try allKernels() {
+      let sum = array(kernels.floats(of: blocks)).enumerated().reduce(UInt64(0)) {
+        $0 &+ UInt64($1.element.bitPattern) &* UInt64(2 * $1.offset + 1)
+      }
+      #expect(sum == expected)
+    }
+  }
+
+  @Test(arguments: ElementType.blockedTypes)
+  func `a row has the same elements wherever it is looked up`(type: ElementType) throws {
+    let table = randomBlocks(type, rows: 37, blocksPerRow: 2, seed: 71)
+    let columns = table.shape[1]
     let kernels = try Kernels(threadCount: 2)
-    let all = array(
-      kernels.floats(of: kernels.repack(tensor(bytes), shape: [rows, columns], as: format.type)))
-    for row in 0..<rows {
-      let alone = kernels.repack(
-        tensor(Array(bytes[row * rowByteCount..<(row + 1) * rowByteCount])), shape: [1, columns],
-        as: format.type)
-      #expect(array(kernels.floats(of: alone)) == Array(all[row * columns..<(row + 1) * columns]))
+    let all = array(kernels.floats(of: table))
+    var output = FloatMatrix(rowCapacity: 2, columnCount: columns)
+    kernels.gatherRows([36, 17], of: table, into: &output)
+    #expect(
+      bitDifferences(
+        array(output), Array(all[36 * columns..<37 * columns] + all[17 * columns..<18 * columns]))
+        == [])
+    // And a matrix of rows in another order is the same rows, moved as bytes.
+    let turned = array(kernels.floats(of: table.withRows { 36 - $0 }))
+    #expect(bitDifferences(Array(turned.prefix(columns)), Array(all.suffix(columns))) == [])
+  }
+
+  @Test(arguments: ElementType.blockedTypes, [1, 3, 60])
+  func `a product of blocks is that of their elements`(type: ElementType, positions: Int) throws {
+    let weight = randomBlocks(type, rows: 19, blocksPerRow: 2, seed: 72)
+    let columns = weight.shape[1]
+    var generator = SeededGenerator(seed: 73)
+    let x = generator.floats(positions * columns)
+    for kernels in try allKernels() {
+      let floats = kernels.tensor(
+        kernels.floats(of: weight), shape: weight.shape, as: .float32)
+      func product(_ weight: Tensor) -> [Float] {
+        let input = layerInput(x, rows: positions, columns: columns, for: weight, with: kernels)
+        var output = FloatMatrix(rowCapacity: positions, columnCount: 19)
+        kernels.multiply(weight, input, into: &output)
+        return array(output)
+      }
+      // The same floats meet the same loop.
+      #expect(bitDifferences(product(weight), product(floats)) == [])
     }
   }
 
-  @Test(arguments: formats, [Float16.nan, .infinity, -.infinity])
-  func `a scale that is not finite is taken over and shows in the product`(
-    format: Format, value: Float16
+  @Test(arguments: ElementType.blockedTypes)
+  func `preparing changes no element`(type: ElementType) throws {
+    for kernels in try allKernels() {
+      let blocks = randomBlocks(type, rows: 37, blocksPerRow: 2, seed: 74)
+      let prepared = kernels.prepared(blocks)
+      #expect(prepared.elementType == type.panelTwin ?? type)
+      #expect(
+        bitDifferences(array(kernels.floats(of: prepared)), array(kernels.floats(of: blocks))) == [])
+    }
+  }
+
+  /// Types and the places of float16 scales in a block.
+  static let scales: [(ElementType, [Int])] = [
+    (.blockQ40, [0]), (.blockQ41, [0, 2]), (.blockQ50, [0]), (.blockQ51, [0, 2]), (.blockQ80, [0]),
+    (.blockQ10, [0]), (.blockQ20, [0]), (.blockQ2K, [80, 82]), (.blockQ3K, [108]),
+    (.blockQ4K, [0, 2]), (.blockQ5K, [0, 2]), (.blockQ6K, [208]), (.blockIQ4NL, [0]),
+    (.blockIQ4XS, [0]), (.blockTQ10, [52]), (.blockTQ20, [64]), (.blockIQ1S, [0]),
+    (.blockIQ2XXS, [0]), (.blockIQ2XS, [0]), (.blockIQ2S, [0]), (.blockIQ3XXS, [0]),
+    (.blockIQ3S, [0]),
+  ]
+
+  @Test(arguments: scales, [Float16.nan, .infinity, -.infinity])
+  func `a scale that is not finite is found`(
+    type: (ElementType, offsets: [Int]), value: Float16
   ) throws {
-    let columns = format.type.columnMultiple
-    var bytes = blocks(format, count: 3, seed: 72)
-    for offset in format.scales {
-      let place = format.blockByteCount + offset
+    let kernels = try Kernels(threadCount: 2)
+    let good = randomBlocks(type.0, rows: 3, blocksPerRow: 2, seed: 75)
+    let block = try #require(type.0.block)
+    #expect(kernels.hasFiniteScales(good))
+    for offset in type.offsets {
+      var bytes = good.byteArray
+      let place = 3 * block.byteCount + offset
       bytes[place] = UInt8(truncatingIfNeeded: value.bitPattern)
       bytes[place + 1] = UInt8(truncatingIfNeeded: value.bitPattern >> 8)
+      #expect(!kernels.hasFiniteScales(blockTensor(type.0, bytes, rows: 3)))
     }
+  }
+
+  @Test(arguments: ElementType.blockedTypes)
+  func `scales pass as finite exactly when all elements are`(type: ElementType) throws {
+    let kernels = try Kernels(threadCount: 1)
+    let block = try #require(type.block)
+    var generator = SeededGenerator(seed: 76)
+    var refused = 0
+    for _ in 0..<400 {
+      // Highest bits set make special exponents likely.
+      let bytes = (0..<block.byteCount).map { _ in
+        UInt8.random(in: 0...255, using: &generator) | (Bool.random(using: &generator) ? 0x7C : 0)
+      }
+      let tensor = blockTensor(type, bytes, rows: 1)
+      let isFinite = array(kernels.floats(of: tensor)).allSatisfy(\.isFinite)
+      // MXFP4 refuses an exponent by what its largest quant would be.
+      if type != .blockMXFP4 || !isFinite {
+        #expect(kernels.hasFiniteScales(tensor) == isFinite)
+      }
+      refused += kernels.hasFiniteScales(tensor) ? 0 : 1
+    }
+    #expect(type == .blockNVFP4 ? refused == 0 : refused > 0)
+  }
+
+  @Test(arguments: ElementType.blockedTypes.filter { $0.panelTwin != nil })
+  func `a scale that is not finite is taken over and shows in the product`(
+    type: ElementType
+  ) throws {
+    let offset = type == .blockQ6K ? 208 : 0
+    let block = try #require(type.block)
+    var bytes = randomBlocks(type, rows: 3, blocksPerRow: 1, seed: 77).byteArray
+    bytes[block.byteCount + offset + 1] = 0x7C
     for kernels in try allKernels() {
-      let weight = kernels.repack(tensor(bytes), shape: [3, columns], as: format.type)
+      let weight = kernels.prepared(blockTensor(type, bytes, rows: 3))
       let input = layerInput(
-        (0..<columns).map { Float($0 % 7) }, rows: 1, columns: columns, for: weight, with: kernels)
+        (0..<block.columnCount).map { Float($0 % 7) }, rows: 1, columns: block.columnCount,
+        for: weight, with: kernels)
       var output = FloatMatrix(rowCapacity: 1, columnCount: 3)
       kernels.multiply(weight, input, into: &output)
       #expect(output[0][0].isFinite && !output[0][1].isFinite && output[0][2].isFinite)
     }
   }
 
-  @Test(arguments: formats)
-  func `blocks take hardly more bytes as panels`(format: Format) throws {
+  @Test(arguments: ElementType.blockedTypes.filter { $0.panelTwin != nil })
+  func `blocks take hardly more bytes as panels`(type: ElementType) throws {
     // Two panels of a realistic width: padding to cache lines vanishes in it.
-    let blockCount = 32 * 2048 / format.type.columnMultiple
-    let before = Double(blockCount * format.blockByteCount)
-    let after = Double(try #require(format.type.byteCount(of: [32, 2048])))
-    #expect(after / before <= (format.type == .groupedQ4K ? 1.03 : 1.002))
+    let shape: Shape = [32, 2048]
+    let before = Double(try #require(type.byteCount(of: shape)))
+    let twin = try #require(type.panelTwin)
+    let after = Double(try #require(twin.byteCount(of: shape)))
+    #expect(after / before <= (type == .blockQ4K ? 1.03 : 1.002))
   }
 
-  @Test(arguments: [ElementType.groupedQ4K, .groupedQ6K])
+  @Test(arguments: ElementType.allCases.filter(\.isQuantized))
   func `rows that are no whole blocks are no matrix of the type`(type: ElementType) {
-    #expect(type.byteCount(of: [16, 256]) != nil)
-    #expect(type.byteCount(of: [16, 288]) == nil)
-    #expect(type.byteCount(of: [16, 32]) == nil)
+    let multiple = type.block?.columnCount ?? type.columnMultiple
+    #expect(type.byteCount(of: [16, multiple]) != nil)
+    #expect(type.byteCount(of: [16, multiple + multiple / 2]) == nil)
+    #expect(type.byteCount(of: []) == nil)
   }
+}
 
-  @Test func `blocks of another size are a trap`() async {
-    await #expect(processExitsWith: .failure) {
-      guard let kernels = try? Kernels(threadCount: 1) else { return }
-      let blocks = Tensor(
-        bytes: Array(repeating: 0, count: 143), shape: [143], elementType: .uint8)
-      _ = kernels.repack(blocks, shape: [1, 256], as: .groupedQ4K)
-    }
+extension ElementType {
+  static let blockedTypes = allCases.filter(\.isBlocked)
+}
+
+/// A matrix of these blocks.
+private func blockTensor(_ type: ElementType, _ bytes: [UInt8], rows: Int) -> Tensor {
+  guard let block = type.block else { preconditionFailure("Not a blocked type") }
+  let columns = bytes.count / rows / block.byteCount * block.columnCount
+  return Tensor(bytes: bytes, shape: [rows, columns], elementType: type)
+}
+
+/// Random blocks, of which no byte can make a float16 scale or an exponent infinite.
+private func randomBlocks(
+  _ type: ElementType, rows: Int, blocksPerRow: Int, seed: UInt64
+) -> Tensor {
+  guard let block = type.block else { preconditionFailure("Not a blocked type") }
+  var generator = SeededGenerator(seed: seed)
+  let bytes = (0..<rows * blocksPerRow * block.byteCount).map { _ in
+    UInt8.random(in: 0...255, using: &generator) & 0xBF
   }
+  return blockTensor(type, bytes, rows: rows)
 }

@@ -6,17 +6,17 @@ import Testing
 
 @Suite struct `A changed tensor of a quantized base` {
   @Test(arguments: [
-    (ElementType.groupedQ4K, 144, [0, 2]), (.groupedQ6K, 210, [208]),
+    (ElementType.blockQ4K, ElementType.groupedQ4K, [0, 2]), (.blockQ6K, .groupedQ6K, [208]),
   ])
   func `becomes int8 when it came in blocks that Flare does not make`(
-    type: ElementType, blockByteCount: Int, scaleOffsets: [Int]
+    blockType: ElementType, type: ElementType, scaleOffsets: [Int]
   ) throws {
+    let blockByteCount = try #require(blockType.block).byteCount
     // Every quant and scale is some number, d and dmin are 1/1024.
     var block = (0..<blockByteCount).map { UInt8(truncatingIfNeeded: 37 * $0) }
     for offset in scaleOffsets { block.replaceSubrange(offset..<offset + 2, with: [0x00, 0x14]) }
     let kernels = try Kernels(threadCount: 1)
-    let old = kernels.repack(
-      Tensor(bytes: block, shape: [blockByteCount], elementType: .uint8), shape: [1, 256], as: type)
+    let old = kernels.prepared(Tensor(bytes: block, shape: [1, 256], elementType: blockType))
     let new = array(old, with: kernels).map { 2 * $0 + 0.01 }
     let base = TensorTable(["a.weight": old, "b.weight": old])
     let changed = TensorTable([

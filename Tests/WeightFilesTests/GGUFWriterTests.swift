@@ -16,7 +16,7 @@ struct GGUFWriterTests {
     "general.architecture": .string("llama"), "z": .array(GGUFArray(["x", ""])), "a": .bool(false),
   ]
 
-  @Test(arguments: ["values", "lora-llama", "lora-embedding"])
+  @Test(arguments: ["values", "lora-llama", "lora-embedding", "lora-quantized"])
   func `a file of the gguf package is written again byte for byte`(name: String) throws {
     try withTemporaryDirectory { directory in
       let original = Vectors.path("gguf/\(name).gguf")
@@ -102,8 +102,9 @@ struct GGUFWriterTests {
     ),
     (
       TensorInfo(name: "t", shape: [16, 32], elementType: .groupedInt4),
-      "tensor 't' has type int4, which GGUF cannot hold (it can: F32, F16, I8, I16, I32, I64, F64, "
-        + "BF16)"
+      "tensor 't' has type int4, which GGUF cannot hold (it can: F32, F16, Q4_0, Q4_1, Q5_0, Q5_1, "
+        + "Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ2_XXS, IQ2_XS, IQ3_XXS, IQ1_S, IQ4_NL, IQ3_S, "
+        + "IQ2_S, IQ4_XS, I8, I16, I32, I64, F64, IQ1_M, BF16, TQ1_0, TQ2_0, MXFP4, NVFP4, Q1_0, Q2_0)"
     ),
     (
       TensorInfo(name: "a/b", shape: [1], elementType: .float32),

@@ -152,7 +152,7 @@ public struct MergedTensors: TensorSource {
       shape = replacement.tensor.shape
     }
     var type = elementType(info)
-    if !steps.isEmpty && type.isGrouped { type = .float32 }
+    if !steps.isEmpty && type.isQuantized { type = .float32 }
     return TensorInfo(name: info.name, shape: shape, elementType: type)
   }
 }

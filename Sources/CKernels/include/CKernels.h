@@ -40,6 +40,35 @@ enum {
 /// Element types of float rows.
 typedef enum flare_float_type { FLARE_F32, FLARE_F16, FLARE_BF16 } flare_float_type;
 
+/// The types of blocks that GGUF files have, see `blocks/layouts.h`.
+typedef enum flare_block_type {
+  FLARE_Q4_0,
+  FLARE_Q4_1,
+  FLARE_Q5_0,
+  FLARE_Q5_1,
+  FLARE_Q8_0,
+  FLARE_Q1_0,
+  FLARE_Q2_0,
+  FLARE_Q2_K,
+  FLARE_Q3_K,
+  FLARE_Q4_K,
+  FLARE_Q5_K,
+  FLARE_Q6_K,
+  FLARE_IQ4_NL,
+  FLARE_IQ4_XS,
+  FLARE_MXFP4,
+  FLARE_NVFP4,
+  FLARE_TQ1_0,
+  FLARE_TQ2_0,
+  FLARE_IQ1_S,
+  FLARE_IQ1_M,
+  FLARE_IQ2_XXS,
+  FLARE_IQ2_XS,
+  FLARE_IQ2_S,
+  FLARE_IQ3_XXS,
+  FLARE_IQ3_S,
+} flare_block_type;
+
 /// Activation functions of gated layers.
 typedef enum flare_activation { FLARE_SILU, FLARE_GELU, FLARE_GELU_TANH } flare_activation;
 
@@ -147,6 +176,11 @@ typedef struct flare_kernels {
   bool (*quantize_panel_int4)(flare_float_type type, const void *rows, size_t row_count,
                               size_t group_count, uint8_t *panel);
 
+  // Weights in blocks.
+
+  /// The columns of `count` consecutive blocks as floats. Bit-equal in every form.
+  void (*dequantize_blocks)(flare_block_type type, const uint8_t *blocks, size_t count, float *out);
+
   // Float weights.
 
   /// Elements first..<first + count of `source` as floats; exact.
@@ -215,6 +249,10 @@ void flare_dequantize_row_int8(const flare_panels *w, size_t row, float *out);
 void flare_dequantize_row_int4(const flare_panels *w, size_t row, float *out);
 void flare_dequantize_row_q4_k(const flare_panels *w, size_t row, float *out);
 void flare_dequantize_row_q6_k(const flare_panels *w, size_t row, float *out);
+
+/// Whether the float16 scales of `count` consecutive blocks are finite, and no exponent of MXFP4
+/// makes its largest quant infinite.
+bool flare_blocks_are_finite(flare_block_type type, const uint8_t *blocks, size_t count);
 
 /// Packs `row_count` ≤ 16 rows of GGUF's blocks, one row after the other, as one panel that holds
 /// the same bits: Q8_0 as int8, Q4_0 as int4.

@@ -22,6 +22,7 @@
 #include "key_values.h"
 #include "attention.h"
 #include "quantize.h"
+#include "../blocks/dequantize.h"
 #include "limits.h"
 
 /// The table of the form; the including file defines its matmul functions and multiply_registers.
@@ -35,6 +36,7 @@
       .matmul_q6_k = OP(matmul_q6_k),                  \
       .quantize_panel_int8 = OP(quantize_panel_int8),  \
       .quantize_panel_int4 = OP(quantize_panel_int4),  \
+      .dequantize_blocks = OP(dequantize_blocks),      \
       .load_floats = OP(load_floats),                  \
       .store_floats = OP(store_floats),                \
       .dot_rows = OP(dot_rows),                        \

@@ -15,10 +15,23 @@ extension Conversion {
       tensors, to: request.destination, mayReplace: request.mayReplace, progress: progress)
   }
 
+  /// What GGUF calls the architecture.
+  ///
+  /// - Throws: `ConversionError` when it has no name for it.
+  static func ggufArchitecture(
+    _ architecture: Architecture
+  ) throws(ConversionError) -> GGUFArchitecture {
+    guard let name = GGUFArchitecture(modelType: architecture.rawValue) else {
+      throw ConversionError(
+        .badInput, "Flare knows no GGUF form of \(architecture.displayName)")
+    }
+    return name
+  }
+
   /// The metadata of the destination, in the order in which llama.cpp's converter has them.
   private func ggufMetadata(_ tensors: GGUFDestinationTensors) throws -> GGUFMetadata {
-    var metadata = generalMetadata
-    for (key, value) in try GGUFModelMetadata(configuration).metadata() { metadata[key] = value }
+    var metadata = generalMetadata(tensors.architecture)
+    for (key, value) in try GGUFModelMetadata(configuration, of: tensors.architecture).metadata() { metadata[key] = value }
     let fileType = request.preset.map(\.fileType) ?? tensors.fileType
     metadata[GGUFModelKeys.fileType] = .uint32(fileType)
     for (key, value) in try request.model.ggufTokenizer(
@@ -37,10 +50,10 @@ extension Conversion {
   }
 
   /// What the file is and where it comes from.
-  private var generalMetadata: GGUFMetadata {
+  private func generalMetadata(_ architecture: GGUFArchitecture) -> GGUFMetadata {
     let source = request.model.gguf?.checkpoint.metadata ?? GGUFMetadata()
     var metadata: GGUFMetadata = [
-      GGUFModelKeys.architecture: .string(GGUFArchitecture(configuration.architecture).rawValue),
+      GGUFModelKeys.architecture: .string(architecture.rawValue),
       GGUFModelKeys.type: .string("model"),
       GGUFModelKeys.name: .string(request.model.name),
     ]

@@ -10,6 +10,7 @@ import Tensors
 /// Non-layer tensors come first, then layer by layer, each by name: programs that choose types by
 /// counting tensors go in that order.
 struct GGUFDestinationTensors: TensorSource {
+  let architecture: GGUFArchitecture
   let tensorInfos: [TensorInfo]
   /// Norms whose values cannot be had back from `1 + w`, by GGUF's name.
   let exactNorms: [(name: String, values: [Float])]
@@ -30,12 +31,12 @@ struct GGUFDestinationTensors: TensorSource {
   ///   - preset: chooses the types of matrices; nil keeps them.
   /// - Throws: `ConversionError` for a tensor that GGUF has no place for.
   init(
-    _ source: any TensorSource, of configuration: ModelConfiguration, preset: GGUFPreset?,
-    with kernels: Kernels
+    _ source: any TensorSource, of configuration: ModelConfiguration,
+    _ architecture: GGUFArchitecture, preset: GGUFPreset?, with kernels: Kernels
   ) throws {
+    self.architecture = architecture
     self.source = source
     self.kernels = kernels
-    let architecture = GGUFArchitecture(configuration.architecture)
     let names = GGUFNameMap(architecture)
     let heads = configuration.adapterBase.heads
     var named: [(info: TensorInfo, source: TensorInfo, form: GGUFTensorForm)] = []
@@ -54,9 +55,12 @@ struct GGUFDestinationTensors: TensorSource {
       named.append((destination, info, place.form))
     }
     named.sort { GGUFTensorOrder($0.info.name) < GGUFTensorOrder($1.info.name) }
+    let kept = named.map(\.info)
+    let types =
+      preset?.types(of: kept, in: configuration, architecture) ?? kept.map(\.elementType)
     var entries: [String: Entry] = [:]
     var infos: [TensorInfo] = []
-    for (place, type) in zip(named, try types(named.map(\.info))) {
+    for (place, type) in zip(named, types) {
       let info = TensorInfo(name: place.info.name, shape: place.info.shape, elementType: type)
       entries[info.name] = Entry(name: place.source.name, info: info, form: place.form)
       infos.append(info)

@@ -3,7 +3,7 @@ public import Tensors
 /// How the elements of a GGUF tensor are stored: plain, or in blocks that share scales.
 ///
 /// A row is a whole number of blocks. The sizes are data, so that a file of any type can be checked
-/// and listed; whether Flare can compute with a type is `elementType`.
+/// and listed; whether Flare's tensors can have a type is `elementType`.
 public struct GGMLType: Sendable, Hashable {
   /// ggml's own name: `Q4_K`.
   public let name: String
@@ -26,43 +26,50 @@ public struct GGMLType: Sendable, Hashable {
     self.elementType = elementType
   }
 
+  /// A type of blocks that Flare's tensors have too.
+  private init(_ elementType: ElementType, _ id: UInt32) {
+    guard let block = elementType.block else { preconditionFailure("Not a blocked type") }
+    self.init(elementType.rawValue, id, block.columnCount, block.byteCount, elementType)
+  }
+
   /// Every type that a file can have.
   public static let all: [GGMLType] = [
     GGMLType("F32", 0, 1, 4, .float32),
     GGMLType("F16", 1, 1, 2, .float16),
-    GGMLType("Q4_0", 2, 32, 18),
-    GGMLType("Q4_1", 3, 32, 20),
-    GGMLType("Q5_0", 6, 32, 22),
-    GGMLType("Q5_1", 7, 32, 24),
-    GGMLType("Q8_0", 8, 32, 34),
+    GGMLType(.blockQ40, 2),
+    GGMLType(.blockQ41, 3),
+    GGMLType(.blockQ50, 6),
+    GGMLType(.blockQ51, 7),
+    GGMLType(.blockQ80, 8),
+    // Q8_1 and Q8_K hold activations while ggml multiplies; no file of a model has them.
     GGMLType("Q8_1", 9, 32, 36),
-    GGMLType("Q2_K", 10, 256, 84),
-    GGMLType("Q3_K", 11, 256, 110),
-    GGMLType("Q4_K", 12, 256, 144),
-    GGMLType("Q5_K", 13, 256, 176),
-    GGMLType("Q6_K", 14, 256, 210),
+    GGMLType(.blockQ2K, 10),
+    GGMLType(.blockQ3K, 11),
+    GGMLType(.blockQ4K, 12),
+    GGMLType(.blockQ5K, 13),
+    GGMLType(.blockQ6K, 14),
     GGMLType("Q8_K", 15, 256, 292),
-    GGMLType("IQ2_XXS", 16, 256, 66),
-    GGMLType("IQ2_XS", 17, 256, 74),
-    GGMLType("IQ3_XXS", 18, 256, 98),
-    GGMLType("IQ1_S", 19, 256, 50),
-    GGMLType("IQ4_NL", 20, 32, 18),
-    GGMLType("IQ3_S", 21, 256, 110),
-    GGMLType("IQ2_S", 22, 256, 82),
-    GGMLType("IQ4_XS", 23, 256, 136),
+    GGMLType(.blockIQ2XXS, 16),
+    GGMLType(.blockIQ2XS, 17),
+    GGMLType(.blockIQ3XXS, 18),
+    GGMLType(.blockIQ1S, 19),
+    GGMLType(.blockIQ4NL, 20),
+    GGMLType(.blockIQ3S, 21),
+    GGMLType(.blockIQ2S, 22),
+    GGMLType(.blockIQ4XS, 23),
     GGMLType("I8", 24, 1, 1, .int8),
     GGMLType("I16", 25, 1, 2, .int16),
     GGMLType("I32", 26, 1, 4, .int32),
     GGMLType("I64", 27, 1, 8, .int64),
     GGMLType("F64", 28, 1, 8, .float64),
-    GGMLType("IQ1_M", 29, 256, 56),
+    GGMLType(.blockIQ1M, 29),
     GGMLType("BF16", 30, 1, 2, .bfloat16),
-    GGMLType("TQ1_0", 34, 256, 54),
-    GGMLType("TQ2_0", 35, 256, 66),
-    GGMLType("MXFP4", 39, 32, 17),
-    GGMLType("NVFP4", 40, 64, 36),
-    GGMLType("Q1_0", 41, 128, 18),
-    GGMLType("Q2_0", 42, 64, 18),
+    GGMLType(.blockTQ10, 34),
+    GGMLType(.blockTQ20, 35),
+    GGMLType(.blockMXFP4, 39),
+    GGMLType(.blockNVFP4, 40),
+    GGMLType(.blockQ10, 41),
+    GGMLType(.blockQ20, 42),
   ]
 
   /// Numbers that ggml has taken back, with the names they had: old files must be made again.
@@ -89,12 +96,7 @@ public struct GGMLType: Sendable, Hashable {
   ///
   /// - Returns: nil when its rows are no whole blocks or the size does not fit an integer.
   public func byteCount(of shape: Shape) -> Int? {
-    guard let rowLength = shape.extents.last, rowLength % blockElementCount == 0,
-      let elementCount = shape.checkedElementCount
-    else { return nil }
-    let (count, overflow) = (elementCount / blockElementCount)
-      .multipliedReportingOverflow(by: blockByteCount)
-    return overflow ? nil : count
+    ElementType.Block(blockElementCount, blockByteCount).byteCount(of: shape)
   }
 }
 

@@ -41,8 +41,8 @@ struct SafetensorsEntryReader {
   private func elementType(_ value: JSONValue?) throws(WeightFileError) -> ElementType {
     guard let spelling = value?.string else { throw wrongField("dtype", value, "a string") }
     // Grouped types have names of their own, which are not safetensors'.
-    guard let type = ElementType(rawValue: spelling), !type.isGrouped else {
-      let known = ElementType.allCases.filter { !$0.isGrouped }.map(\.rawValue)
+    guard let type = ElementType(rawValue: spelling), !type.isQuantized else {
+      let known = ElementType.allCases.filter { !$0.isQuantized }.map(\.rawValue)
       throw defect(
         .unknownElementType,
         "has type '\(spelling)', which this version cannot read "

@@ -56,11 +56,17 @@ public struct SafetensorsPlan: Sendable {
 }
 
 extension TensorInfo {
-  /// The form in which safetensors holds the tensor: grouped types, which it does not know, as
-  /// the bytes of their panels.
+  /// The form in which safetensors holds the tensor: quantized types, which it does not know, as
+  /// the bytes of their panels or of their rows of blocks.
   package var stored: TensorInfo {
-    guard let layout = GroupedLayout(elementType, shape: shape) else { return self }
-    return TensorInfo(
-      name: name, shape: [layout.panelCount, layout.panelByteCount], elementType: .uint8)
+    if let layout = GroupedLayout(elementType, shape: shape) {
+      return TensorInfo(
+        name: name, shape: [layout.panelCount, layout.panelByteCount], elementType: .uint8)
+    }
+    guard let block = elementType.block else { return self }
+    // The rows run along the last axis.
+    var extents = shape.extents
+    extents[extents.count - 1] = extents[extents.count - 1] / block.columnCount * block.byteCount
+    return TensorInfo(name: name, shape: Shape(extents), elementType: .uint8)
   }
 }
