@@ -8,8 +8,8 @@ hold the largest difference of a logit (the largest logit is about 5 to 20), cel
 from transformers in nats. Then each GGUF file of floats is converted back and compared with the checkpoint, tensor by
 tensor, and llama.cpp's own quantizer makes Q4_K_M of the F32 file for Flare to run.
 
-It fails when Flare is off by more than 1e-3 in a float format, when llama.cpp and Flare disagree about the same floats by
-more than 0.05, when either of them is more than twice as far from transformers as the other with quantized weights, or
+It fails when Flare is off by more than 1e-3 in a float format (llama.cpp rounds activations to F16 or BF16 there, and
+its GELU is a table of F16), when llama.cpp is further from transformers than KL 0.02 with floats, when either of them is more than twice as far from transformers as the other with quantized weights, or
 when a tensor comes back changed.
 """
 
@@ -48,7 +48,7 @@ CASES = {
         transformers.LlamaConfig, dict(attention_bias=True, mlp_bias=True, rope_parameters=LINEAR)),
     "llama, yarn rope": (transformers.LlamaConfig, dict(rope_parameters=YARN)),
     "mistral": (transformers.MistralConfig, dict(sliding_window=None)),
-    "qwen2": (transformers.Qwen2Config, dict()),
+    "qwen2": (transformers.Qwen2Config, dict(head_dim=64)),
     "qwen3": (transformers.Qwen3Config, dict()),
     "gemma": (transformers.GemmaConfig, dict()),
     "gemma2": (transformers.Gemma2Config, dict(sliding_window=32, query_pre_attn_scalar=32)),
@@ -58,7 +58,7 @@ CASES = {
 FLOATS = ["f32", "bf16", "f16"]
 QUANTIZED = ["q8_0", "q4_k_m"]
 LENGTH = 96
-FLOAT_TOLERANCE, SAME_FLOATS = 1e-3, 0.05
+FLOAT_TOLERANCE, FLOAT_DIVERGENCE = 1e-3, 0.02
 
 
 def flare_logits(flare: str, model: Path, tokens: list[int], scratch: Path) -> np.ndarray:
@@ -141,12 +141,12 @@ def compare(kind: str, path: Path, expected, flare: str, tokens, scratch: Path, 
         faults.append(f"{kind}: llama.cpp refuses it: {refusal}")
         return f"- / {refusal}"
     if kind in FLOATS:
-        a, b, apart = (np.abs(x).max() for x in (ours - expected, theirs - expected, ours - theirs))
+        a, b = (np.abs(x - expected).max() for x in (ours, theirs))
         # The checkpoint is BF16, which F16 holds but for very small numbers.
         if not a <= FLOAT_TOLERANCE * max(1, np.abs(expected).max() / 5) * (10 if kind == "f16" else 1):
             faults.append(f"{kind}: flare differs by {a:.2e}")
-        if not apart <= SAME_FLOATS * max(1, np.abs(expected).max() / 5):
-            faults.append(f"{kind}: flare and llama.cpp differ by {apart:.2e}")
+        if not divergence(expected, theirs) <= FLOAT_DIVERGENCE:
+            faults.append(f"{kind}: llama.cpp differs by KL {divergence(expected, theirs):.2e}")
     else:
         a, b = divergence(expected, ours), divergence(expected, theirs)
         if not a <= 2 * b + 1e-4 or not b <= 2 * a + 1e-4:

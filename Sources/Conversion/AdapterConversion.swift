@@ -3,6 +3,7 @@ package import Files
 public import Kernels
 public import Models
 public import SystemPackage
+import WeightFiles
 
 /// An adapter on its way into another layout; its numbers stay what they are.
 public struct AdapterConversion: Sendable {
@@ -40,11 +41,12 @@ public struct AdapterConversion: Sendable {
     if mayReplace { try destination.checkGivesWay(toAdapterDirectory: self.form != .gguf) }
   }
 
-  /// Whether what is at `path` is an adapter and not a model, told from its name and its files.
+  /// Whether what is at `path` is an adapter and not a model, told from its files or its metadata.
   public static func isAdapter(_ path: FilePath) -> Bool {
     path.isDirectory
       ? path.appending("adapter_config.json").exists && !path.appending("config.json").exists
       : path.extension == "gguf"
+        && (try? GGUFFile(path))?.metadata["general.type"] == .string("adapter")
   }
 
   /// Writes the destination, which appears whole or not at all.

@@ -1,4 +1,5 @@
 import Adapters
+import Bundles
 import Files
 import Models
 import Quantization

@@ -1,8 +1,10 @@
 import Adapters
+import Files
 import Kernels
 import Models
 import Quantization
 import Tensors
+import WeightFiles
 
 /// The tensors of a model as a GGUF file has them: under GGUF's names, in its order and form, each in
 /// the type that is to be written.
@@ -57,7 +59,7 @@ struct GGUFDestinationTensors: TensorSource {
     named.sort { GGUFTensorOrder($0.info.name) < GGUFTensorOrder($1.info.name) }
     let kept = named.map(\.info)
     let types =
-      preset?.types(of: kept, in: configuration, architecture) ?? kept.map(\.elementType)
+      preset?.types(of: kept) ?? kept.map(\.elementType)
     var entries: [String: Entry] = [:]
     var infos: [TensorInfo] = []
     for (place, type) in zip(named, types) {

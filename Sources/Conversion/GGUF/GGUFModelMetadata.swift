@@ -1,4 +1,6 @@
 import Adapters
+import Files
+import Kernels
 import Models
 import Tensors
 import WeightFiles
@@ -63,6 +65,9 @@ extension GGUFModelMetadata {
     }
     if configuration.hasAttentionOutputBias, architecture != .llama {
       throw refusal("a bias of o")
+    }
+    if architecture == .qwen2, configuration.queryWidth != configuration.hiddenSize {
+      throw refusal("heads whose widths do not add up to 'hidden_size'")
     }
     if configuration.hasMLPBias, architecture != .llama { throw refusal("biases of the MLP") }
     let scale = 1 / Float(impliedQueryScalar).squareRoot()

@@ -75,7 +75,7 @@ struct GGUFConfigurationReader {
 
   func json() throws -> JSONValue {
     var config: JSONObject = [
-      "architectures": [.string(modelClass.className)],
+      "architectures": [.string(modelClass.traits.className)],
       "model_type": .string(modelClass.rawValue),
       "hidden_size": .integer(hiddenSize),
       "intermediate_size": .integer(
@@ -100,8 +100,11 @@ struct GGUFConfigurationReader {
   private var modelClass: Architecture {
     switch architecture {
     case .llama: .llama
+    case .qwen2: .qwen2
+    case .qwen3: .qwen3
+    case .gemma: .gemma
     case .gemma2: .gemma2
-    default: .llama
+    case .gemma3: .gemma3
     }
   }
 
@@ -121,6 +124,8 @@ extension GGUFConfigurationReader {
       config["hidden_act"] = "silu"
       config["attention_bias"] = .boolean(checkpoint.info(named: "blk.0.attn_q.bias") != nil)
       config["mlp_bias"] = .boolean(checkpoint.info(named: "blk.0.ffn_gate.bias") != nil)
+    case .qwen2, .qwen3:
+      config["hidden_act"] = "silu"
     case .gemma:
       config["hidden_activation"] = "gelu_pytorch_tanh"
     case .gemma2:

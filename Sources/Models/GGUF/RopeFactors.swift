@@ -43,9 +43,8 @@ package struct RopeFactors: Sendable, Hashable {
       return nil
     }
     let length = 8192.0
-    var candidates = [(low: 1.0, high: 4.0)]
-    candidates += between(theta: theta, factor: factor, length: length).map { [$0] } ?? []
-    for (low, high) in candidates {
+    let points = points(theta: theta, factor: factor, length: length)
+    for (low, high) in [(1, 4)] + Self.bends(points) {
       let rebuilt = RopeFactors(
         theta: theta, headDimension: 2 * values.count, factor: factor, lowFrequencyFactor: low,
         highFrequencyFactor: high, originalPositionCount: length)
@@ -62,23 +61,49 @@ package struct RopeFactors: Sendable, Hashable {
         + "(known: llama3)")
   }
 
-  /// The two frequency factors, from two of the frequencies between them, where the rule is a line.
-  private func between(
-    theta: Double, factor: Double, length: Double
-  ) -> (low: Double, high: Double)? {
-    let points = values.enumerated().filter { $1 > 1 && Double($1) < factor }.map { index, value in
+  /// For each pair the turns it makes in `length`, and how far between divided (0) and kept (1) it is.
+  private func points(theta: Double, factor: Double, length: Double) -> [(turns: Double, kept: Double)] {
+    values.enumerated().map { index, value in
       let wavelength = Self.wavelength(index, theta: theta, headDimension: 2 * values.count)
-      let smooth = (1 / Double(value) - 1 / factor) / (1 - 1 / factor)
-      return (x: length / wavelength, y: smooth)
+      return (length / wavelength, (1 / Double(value) - 1 / factor) / (1 - 1 / factor))
     }
-    guard let first = points.first, let last = points.last, first.x != last.x else { return nil }
-    let slope = (first.y - last.y) / (first.x - last.x)  // 1 / (high − low)
-    let low = first.x - first.y / slope
-    guard slope > 0, low > 0 else { return nil }
-    return (low, low + 1 / slope)
+  }
+
+  /// Frequency factors that can have made the points: where the line between divided and kept ends.
+  ///
+  /// Two points on the line give it. One gives it if `high` is 4 times `low`, as in every released
+  /// model; with none it may end anywhere between the last pair kept and the first divided.
+  private static func bends(
+    _ points: [(turns: Double, kept: Double)]
+  ) -> [(low: Double, high: Double)] {
+    let line = points.filter { 1e-6 < $0.kept && $0.kept < 1 - 1e-6 }
+    guard let first = line.first, let last = line.last else {
+      guard let kept = points.last(where: { $0.kept > 0.5 }),
+        let divided = points.first(where: { $0.kept < 0.5 })
+      else { return [] }
+      let third = (kept.turns - divided.turns) / 3
+      return [(divided.turns + third, kept.turns - third)]
+    }
+    guard first.turns != last.turns else {
+      let low = first.turns / (1 + 3 * first.kept)
+      return [(low, 4 * low)]
+    }
+    let slope = (first.kept - last.kept) / (first.turns - last.turns)  // 1 / (high − low)
+    let low = first.turns - first.kept / slope
+    return slope > 0 && low > 0 ? [(low, low + 1 / slope)] : []
   }
 
   private func isClose(to other: RopeFactors) -> Bool {
     zip(values, other.values).allSatisfy { abs($0 - $1) <= 1e-4 * $1 }
+  }
+}
+
+extension ModelConfiguration {
+  /// The factors that a GGUF file needs to say the rope's scaling; nil when it needs none.
+  package var ropeFactors: RopeFactors? {
+    guard case .llama3(let factor, let low, let high, let length) = rope.scaling else { return nil }
+    return RopeFactors(
+      theta: rope.theta, headDimension: headDimension, factor: factor, lowFrequencyFactor: low,
+      highFrequencyFactor: high, originalPositionCount: length)
   }
 }

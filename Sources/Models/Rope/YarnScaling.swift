@@ -34,7 +34,7 @@ public struct YarnScaling: Sendable, Hashable {
   }
 
   /// By how much scores are to grow when positions are divided by `factor`.
-  static func magnitude(_ factor: Double, scale: Double = 1) -> Double {
+  package static func magnitude(_ factor: Double, scale: Double = 1) -> Double {
     factor <= 1 ? 1 : 0.1 * scale * log(factor) + 1
   }
 
