@@ -1,5 +1,6 @@
 import Adapters
 import Conversion
+import Files
 import Kernels
 import Models
 import SystemPackage
