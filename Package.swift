@@ -107,7 +107,7 @@ let package = Package(
     .testTarget(
       name: "ModelsTests",
       dependencies: [
-        "Adapters", "Conversion", "JSON", "Kernels", "Models", "Quantization", "Tensors",
+        "Adapters", "Conversion", "Files", "JSON", "Kernels", "Models", "Quantization", "Tensors",
         "TestSupport", "WeightFiles", system,
       ]),
     .testTarget(

@@ -31,9 +31,9 @@ def quiet() -> None:
 
 @torch.no_grad()
 def randomise(model: nn.Module, seed: int) -> nn.Module:
-    """Fills every parameter of a Llama or Gemma 2 model from the seed."""
+    """Fills every parameter of a text model from the seed."""
     generator = torch.Generator().manual_seed(seed)
-    gemma = model.config.model_type == "gemma2"
+    gemma = model.config.model_type.startswith("gemma")
     tied = model.config.tie_word_embeddings
     width = model.config.hidden_size
 
@@ -200,6 +200,9 @@ def version_4_form(fields: dict) -> dict:
     """A transformers 5 config.json rewritten as transformers 4 wrote it."""
     old = dict(fields)
     rope = dict(old.pop("rope_parameters"))
+    if old["model_type"] == "gemma3_text":
+        old["rope_local_base_freq"] = rope["sliding_attention"]["rope_theta"]
+        rope = dict(rope["full_attention"])
     old["rope_theta"] = rope.pop("rope_theta")
     old["rope_scaling"] = None if rope["rope_type"] == "default" else rope
     old["torch_dtype"] = old.pop("dtype")
@@ -208,6 +211,13 @@ def version_4_form(fields: dict) -> dict:
         del old["layer_types"], old["use_bidirectional_attention"]
         del old["rope_scaling"]
         old |= {"cache_implementation": "hybrid", "hidden_act": old["hidden_activation"]}
-    else:
+    elif old["model_type"] == "gemma3_text":  # and here a number
+        first_full = (old.pop("layer_types") + ["full_attention"]).index("full_attention")
+        old |= {"sliding_window_pattern": first_full + 1, "cache_implementation": "hybrid"}
+    elif old["model_type"] == "gemma":  # the name stands for the approximation by tanh
+        old |= {"hidden_act": "gelu", "hidden_activation": None}
+    elif old["model_type"].startswith("qwen"):
+        del old["layer_types"]
+    elif old["model_type"] == "llama":
         old |= {"pretraining_tp": 1}
     return old

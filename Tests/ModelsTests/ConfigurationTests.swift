@@ -100,6 +100,20 @@ struct ConfigurationTests {
       ("quantization_config", ["bits": 4], "'quantization_config' is"),
       ("tie_word_embeddings", "yes", "'tie_word_embeddings' is \"yes\", expected true or false"),
       ("sliding_window", 16, "'sliding_window' is 16, which this version does not know for Llama"),
+      ("partial_rotary_factor", 0.5, "'partial_rotary_factor' is not 1"),
+      ("rope_parameters", ["partial_rotary_factor": 0.5], "'partial_rotary_factor' is 0.5"),
+      ("rope_scaling", ["type": "dynamic", "factor": 0.5], "\"dynamic\" has factor 0.5"),
+      (
+        "rope_scaling",
+        ["type": "dynamic", "factor": 2, "original_max_position_embeddings": 1024],
+        "expected 1 or more over 'max_position_embeddings' 2048"
+      ),
+      ("rope_scaling", ["type": "yarn", "factor": -4], "'factor' is -4.0"),
+      (
+        "rope_scaling", ["type": "yarn", "factor": 4, "beta_fast": 1, "beta_slow": 2],
+        "'beta_slow' is 2.0, expected less than 'beta_fast' 1.0"
+      ),
+      ("rope_scaling", ["type": "yarn", "factor": 4, "long_factor": [1.0]], "'long_factor' is"),
     ] as [(String, JSONValue, String)])
   func `a value that cannot be honoured is refused by name`(
     key: String, value: JSONValue, message: String

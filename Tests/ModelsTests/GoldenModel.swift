@@ -1,5 +1,6 @@
 import Adapters
 import Conversion
+import Files
 import Kernels
 import Models
 import SystemPackage
@@ -12,12 +13,11 @@ struct GoldenModel {
   let path: FilePath
   private let expected: [SafetensorsFile]
 
-  init(_ name: String) throws {
-    let path = Vectors.path("models/\(name)")
+  init(_ name: String, in folder: String = "models") throws {
+    let path = Vectors.path("\(folder)/\(name)")
     self.path = path
-    expected = try ["expected", "expected-adapters"].map {
-      try SafetensorsFile(path.appending("\($0).safetensors"))
-    }
+    expected = try ["expected", "expected-adapters"].map { path.appending("\($0).safetensors") }
+      .filter(\.exists).map { try SafetensorsFile($0) }
   }
 
   /// A tensor of the witness.
