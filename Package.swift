@@ -36,7 +36,7 @@ let package = Package(
     .target(name: "Kernels", dependencies: ["CKernels", "COpenBLAS", "Files", "Tensors"]),
     .target(name: "WeightFiles", dependencies: ["Files", "JSON", "Tensors", collections, system]),
     .target(name: "Quantization", dependencies: ["CKernels", "Files", "Kernels", "Tensors"]),
-    .target(name: "Tokenizers", dependencies: ["Files", "JSON", system]),
+    .target(name: "Tokenizers", dependencies: ["Files", "JSON", "WeightFiles", system]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .target(
       name: "Bundles",
@@ -98,7 +98,8 @@ let package = Package(
       name: "WeightFilesTests",
       dependencies: ["Files", "JSON", "Tensors", "TestSupport", "WeightFiles", system]),
     .testTarget(
-      name: "TokenizersTests", dependencies: ["Files", "JSON", "TestSupport", "Tokenizers", system]),
+      name: "TokenizersTests",
+      dependencies: ["Files", "JSON", "TestSupport", "Tokenizers", "WeightFiles", system]),
     .testTarget(
       name: "AdaptersTests",
       dependencies: [

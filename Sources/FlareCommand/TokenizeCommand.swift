@@ -1,4 +1,5 @@
 import ArgumentParser
+import Bundles
 import JSON
 import Models
 import SystemPackage
@@ -13,7 +14,7 @@ struct TokenizeCommand: ParsableCommand {
         flare tokenize model.flare "Hello world" --ids
       """)
 
-  @Argument(help: "A model, or a tokenizer.json.")
+  @Argument(help: "A model, a tokenizer.json, a tokenizer.model or a .gguf file.")
   var model: FilePath
 
   @Argument(help: "The text.")
@@ -48,9 +49,9 @@ struct TokenizeCommand: ParsableCommand {
 }
 
 extension Tokenizer {
-  /// The tokenizer of a model, or of a `tokenizer.json` itself.
+  /// The tokenizer of a bundle, or what `path` holds itself.
   fileprivate init(ofModelAt path: FilePath) throws {
-    guard path.extension != "json" else {
+    guard Bundle.isBundle(path) else {
       try self.init(contentsOf: path)
       return
     }

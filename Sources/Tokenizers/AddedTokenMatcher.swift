@@ -9,32 +9,16 @@ struct AddedTokenMatcher: Sendable {
     let token: AddedToken?
   }
 
-  private static let root = 0
-  /// The child of a node by byte, at `node << 8 | byte`.
-  private var children: [Int: Int] = [:]
-  /// The token that ends at each node.
-  private var tokens: [AddedToken?] = [nil]
-  /// Whether any content begins with the byte.
-  private var begins = [Bool](repeating: false, count: 256)
+  private var trie = ByteTrie()
+  /// The tokens, at the places that are their values in the trie.
+  private var tokens: [AddedToken] = []
 
+  /// - Parameter contents: what is looked for, and as which token; of two that are equal the first
+  ///   counts.
   init(_ contents: [(bytes: [UInt8], token: AddedToken)]) {
-    for (bytes, token) in contents where !bytes.isEmpty { insert(bytes, token) }
-  }
-
-  private mutating func insert(_ bytes: [UInt8], _ token: AddedToken) {
-    begins[Int(bytes[0])] = true
-    var node = Self.root
-    for byte in bytes {
-      let edge = node << 8 | Int(byte)
-      if let child = children[edge] {
-        node = child
-      } else {
-        node = tokens.count
-        tokens.append(nil)
-        children[edge] = node
-      }
+    for (bytes, token) in contents where !bytes.isEmpty {
+      if trie.insert(bytes, value: Int32(tokens.count)) { tokens.append(token) }
     }
-    if tokens[node] == nil { tokens[node] = token }
   }
 
   /// The parts of `text`, in order; empty text has none.
@@ -65,28 +49,15 @@ struct AddedTokenMatcher: Sendable {
   private func nextMatch(
     in text: Span<UInt8>, from start: Int
   ) -> (range: Range<Int>, token: AddedToken)? {
+    if tokens.isEmpty { return nil }
     var position = start
     while position < text.count {
-      if begins[Int(text[position])], let match = longestMatch(in: text, at: position) {
-        return match
+      if let match = trie.longestMatch(in: text, at: position) {
+        return (position..<match.end, tokens[Int(match.value)])
       }
       position += 1
     }
     return nil
-  }
-
-  private func longestMatch(
-    in text: Span<UInt8>, at start: Int
-  ) -> (range: Range<Int>, token: AddedToken)? {
-    var longest: (range: Range<Int>, token: AddedToken)?
-    var node = Self.root
-    var position = start
-    while position < text.count, let child = children[node << 8 | Int(text[position])] {
-      node = child
-      position += 1
-      if let token = tokens[node] { longest = (start..<position, token) }
-    }
-    return longest
   }
 
   private static func standsAlone(_ match: Range<Int>, in text: Span<UInt8>) -> Bool {

@@ -3,9 +3,6 @@ import JSON
 extension BytePairModel {
   /// Reads `model`, checking that every id is used once and every merge makes a known token.
   init(_ section: Section) throws(TokenizerError) {
-    // Files written before 'type' became customary have BPE models only.
-    let type = try section.optional("type", as: String.self) ?? "BPE"
-    guard type == "BPE" else { throw section.unknownType(type, known: "BPE") }
     // A prefix of '' and a dropout of 0 say nothing, and pass.
     try section.allowOnly([
       "type", "vocab", "merges", "unk_token", "fuse_unk", "byte_fallback", "ignore_merges",
@@ -14,10 +11,8 @@ extension BytePairModel {
     merges = try MergeTable(section, vocabulary: vocabulary)
     fusesUnknown = try section.optional("fuse_unk") ?? false
     takesWholeWords = try section.optional("ignore_merges") ?? false
-    let vocabulary = vocabulary
-    byteTokens =
-      try section.optional("byte_fallback") ?? false
-      ? (0...UInt8.max).map { vocabulary.id(of: ByteToken.bytes(of: $0)) } : []
+    byteFallback =
+      try section.optional("byte_fallback") ?? false ? ByteFallback(vocabulary) : .none
     if let token: String = try section.optional("unk_token") {
       guard let id = vocabulary.id(of: Array(token.utf8)) else {
         throw section.malformed("'unk_token' is '\(token)', which is not in 'vocab'")

@@ -7,10 +7,8 @@ struct BytePairModel: Sendable {
   let unknown: Int32?
   /// Whether neighbouring unknown characters share one token.
   let fusesUnknown: Bool
-  /// The token of each byte, to spell characters that the vocabulary lacks.
-  ///
-  /// It is nil where the vocabulary lacks the byte too; a model without byte fallback has none.
-  let byteTokens: [Int32?]
+  /// How characters that the vocabulary lacks are spelled.
+  let byteFallback: ByteFallback
   /// Whether a word that is a token itself is taken whole, whatever the merges say.
   let takesWholeWords: Bool
 
@@ -24,8 +22,8 @@ struct BytePairModel: Sendable {
     if ids.count < 2 {
       result += ids.map { Int($0) }
     } else {
-      var queue = MergeQueue(ids, merges: merges)
-      queue.finish(into: &result)
+      var queue = MergeQueue(ids, merges)
+      queue.finish { result.append(Int($0)) }
     }
   }
 
@@ -45,28 +43,12 @@ struct BytePairModel: Sendable {
         if hasPendingUnknown, let unknown { ids.append(unknown) }
         hasPendingUnknown = false
         ids.append(id)
-      } else if !appendBytes(of: character, to: &ids), let unknown {
+      } else if !byteFallback.append(character, to: &ids), let unknown {
         if hasPendingUnknown && !fusesUnknown { ids.append(unknown) }
         hasPendingUnknown = true
       }
     }
     if hasPendingUnknown, let unknown { ids.append(unknown) }
     return ids
-  }
-
-  /// Spells a character in byte tokens.
-  ///
-  /// - Returns: false, with nothing appended, when the vocabulary lacks one of the bytes.
-  private func appendBytes(of character: Span<UInt8>, to ids: inout [Int32]) -> Bool {
-    if byteTokens.isEmpty { return false }
-    let count = ids.count
-    for index in character.indices {
-      guard let id = byteTokens[Int(character[index])] else {
-        ids.removeSubrange(count...)
-        return false
-      }
-      ids.append(id)
-    }
-    return true
   }
 }

@@ -1,5 +1,5 @@
 /// Which pairs of tokens become one, and which pair comes first.
-struct MergeTable: Sendable {
+struct MergeTable: MergeRule, Sendable {
   /// The rank of a pair that does not merge.
   static let noMerge = UInt32.max
 
@@ -23,7 +23,7 @@ struct MergeTable: Sendable {
     ranks[Self.key(left, right)] ?? Self.noMerge
   }
 
-  func result(ofRank rank: UInt32) -> Int32 { results[Int(rank)] }
+  func merged(_ left: Int32, _ right: Int32, rank: UInt32) -> Int32 { results[Int(rank)] }
 
   private static func key(_ left: Int32, _ right: Int32) -> UInt64 {
     UInt64(UInt32(bitPattern: left)) << 32 | UInt64(UInt32(bitPattern: right))

@@ -15,6 +15,7 @@ enum Normalizer: Sendable {
   case composed
   case lowercase
   case strip(left: Bool, right: Bool)
+  case sentencePiece(SentencePieceNormalizer)
 
   func apply(to segment: inout Segment) {
     switch self {
@@ -33,6 +34,8 @@ enum Normalizer: Sendable {
       segment.bytes = text.unicodeScalars.flatMap { $0.properties.lowercaseMapping.utf8 }
     case .strip(let left, let right):
       segment.strip(left: left, right: right)
+    case .sentencePiece(let normalizer):
+      segment.bytes = normalizer.apply(to: segment.bytes)
     }
   }
 }

@@ -4,6 +4,10 @@ import JSON
 struct PostProcessor: Sendable {
   private(set) var before: [Int] = []
   private(set) var after: [Int] = []
+
+  init() {}
+
+  init(_ frame: (before: [Int], after: [Int])) { (before, after) = frame }
 }
 
 extension PostProcessor {

@@ -81,7 +81,7 @@ extension Section {
     guard let scanner = KnownPatterns.scanner(for: expression) else {
       throw unsupported(
         "the regular expression '\(expression)' is not one that Flare knows "
-          + "(those of GPT-2, Llama 3 and Qwen 2)")
+          + "(those of GPT-2, Llama 3, Llama 4, Qwen 2 and tekken)")
     }
     return scanner
   }

@@ -1,14 +1,42 @@
 import Files
 public import JSON
 public import SystemPackage
+import WeightFiles
 
 extension Tokenizer {
-  /// Reads a `tokenizer.json`, or the one in the directory at `path`.
+  /// The file of a directory that holds its tokenizer, or nil when it has none.
+  ///
+  /// `tokenizer.json` says everything; `tokenizer.model` is what it was made from.
+  public static func path(in directory: FilePath) -> FilePath? {
+    ["tokenizer.json", "tokenizer.model"].map { directory.appending($0) }.first(where: \.exists)
+  }
+
+  /// Reads a `tokenizer.json`, a GGUF file, which may hold a vocabulary only, or the tokenizer in
+  /// the directory at `path`.
   ///
   /// - Throws: `TokenizerError` when the file cannot be read, contradicts itself, or asks for
   ///   something that Flare does not do.
   public init(contentsOf path: FilePath) throws(TokenizerError) {
-    let path = path.isDirectory ? path.appending("tokenizer.json") : path
+    if path.isDirectory {
+      guard let file = Self.path(in: path) else {
+        throw TokenizerError(
+          .unreadable, "\(path): has no tokenizer: neither 'tokenizer.json' nor 'tokenizer.model'")
+      }
+      try self.init(contentsOf: file)
+    } else if path.extension == "gguf" {
+      let file: GGUFFile
+      do throws(WeightFileError) {
+        file = try GGUFFile(path)
+      } catch {
+        throw TokenizerError(.unreadable, error.description)
+      }
+      try self.init(file.fields)
+    } else {
+      try self.init(json: path)
+    }
+  }
+
+  private init(json path: FilePath) throws(TokenizerError) {
     let name = path.lastComponent?.string ?? path.string
     let document: JSONValue
     do {
@@ -37,24 +65,26 @@ extension Tokenizer {
     guard let modelSection = try root.section("model") else {
       throw root.malformed("'model' is missing")
     }
-    model = try BytePairModel(modelSection)
-    normalizer = try root.section("normalizer").map { section throws(TokenizerError) in
+    let model = try TokenizerModel(modelSection)
+    let normalizer = try root.section("normalizer").map { section throws(TokenizerError) in
       try Normalizer(section)
     }
-    preTokenizer = try root.section("pre_tokenizer").map { section throws(TokenizerError) in
+    let preTokenizer = try root.section("pre_tokenizer").map { section throws(TokenizerError) in
       try PreTokenizer(section)
     }
-    postProcessor =
-      try root.section("post_processor").map { section throws(TokenizerError) in
-        try PostProcessor(section)
-      } ?? PostProcessor()
-    decoder =
-      try root.section("decoder").map { section throws(TokenizerError) in
-        try TokenDecoder(section)
-      } ?? .joining
-    addedTokens = AddedTokens(
+    let postProcessor = try root.section("post_processor").map { section throws(TokenizerError) in
+      try PostProcessor(section)
+    }
+    let decoder = try root.section("decoder").map { section throws(TokenizerError) in
+      try TokenDecoder(section)
+    }
+    let addedTokens = AddedTokens(
       try Self.addedTokens(root, vocabulary: model.vocabulary), normalizer: normalizer)
-    for id in postProcessor.before + postProcessor.after where bytes(for: id) == nil {
+    self.init(
+      normalizer: normalizer, preTokenizer: preTokenizer, model: model,
+      postProcessor: postProcessor ?? PostProcessor(), decoder: decoder ?? .joining,
+      addedTokens: addedTokens)
+    for id in self.postProcessor.before + self.postProcessor.after where bytes(for: id) == nil {
       throw root.malformed("'post_processor' adds the id \(id), which no token has")
     }
   }

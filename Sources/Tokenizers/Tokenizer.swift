@@ -1,11 +1,11 @@
-/// A tokenizer as `tokenizer.json` describes it: text to ids and back.
+/// Text to ids and back, as `tokenizer.json`, `tokenizer.model` or a GGUF file describes it.
 ///
 /// Text passes the same steps as in Hugging Face's `tokenizers`, and gives the same ids:
 ///
 /// 1. added tokens are found in the input and split off (`AddedTokens`);
 /// 2. the text between them is rewritten (`Normalizer`) and searched for added tokens once more;
 /// 3. what remains is cut into words (`PreTokenizer`);
-/// 4. every word becomes tokens (`BytePairModel`);
+/// 4. every word becomes tokens (`TokenizerModel`);
 /// 5. special tokens are put around all (`PostProcessor`).
 ///
 /// Back, tokens pass the steps of the `TokenDecoder`. A tokenizer does not change once it is made
@@ -16,7 +16,7 @@
 public struct Tokenizer: Sendable {
   let normalizer: Normalizer?
   let preTokenizer: PreTokenizer?
-  let model: BytePairModel
+  let model: TokenizerModel
   let postProcessor: PostProcessor
   let decoder: TokenDecoder
   let addedTokens: AddedTokens

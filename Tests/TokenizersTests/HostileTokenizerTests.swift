@@ -107,7 +107,7 @@ struct HostileTokenizerTests {
     (
       #"{"String": "_"}, "behavior""#, #"{"Regex": "\\p{Lu}+"}, "behavior""#,
       "'pre_tokenizer': the regular expression '\\p{Lu}+' is not one that Flare knows "
-        + "(those of GPT-2, Llama 3 and Qwen 2)"
+        + "(those of GPT-2, Llama 3, Llama 4, Qwen 2 and tekken)"
     ),
     ("MergedWithNext", "Sometimes", "'pre_tokenizer': 'behavior' Sometimes is not supported"),
     (

@@ -21,7 +21,7 @@ struct MergeTests {
       guard let rank = ranks.min(), rank != MergeTable.noMerge,
         let position = ranks.firstIndex(of: rank)
       else { return ids.map { Int($0) } }
-      ids.replaceSubrange(position...position + 1, with: [merges.result(ofRank: rank)])
+      ids.replaceSubrange(position...position + 1, with: [merges.merged(0, 0, rank: rank)])
     }
   }
 
@@ -35,9 +35,9 @@ struct MergeTests {
           result: result)
       }
       let ids = (0..<40).map { _ in Int32.random(in: 0..<4, using: &random) }
-      var queue = MergeQueue(ids, merges: merges)
+      var queue = MergeQueue(ids, merges)
       var result: [Int] = []
-      queue.finish(into: &result)
+      queue.finish { result.append(Int($0)) }
       #expect(result == mergedByDefinition(ids, merges))
     }
   }

@@ -43,8 +43,8 @@ struct Llama3Pattern: TextPattern {
   /// The end of `(?i:'s|'t|'re|'ve|'m|'ll|'d)`.
   ///
   /// Ignoring case makes the long s (U+017F), whose capital is S, an s.
-  private static func endOfContraction(in text: Span<UInt8>, from start: Int) -> Int? {
-    guard text[start] == UInt8(ascii: "'"), start + 1 < text.count else { return nil }
+  static func endOfContraction(in text: Span<UInt8>, from start: Int) -> Int? {
+    guard start + 1 < text.count, text[start] == UInt8(ascii: "'") else { return nil }
     let (scalar, width) = text.scalar(at: start + 1)
     let second = start + 2 < text.count ? text[start + 2] | 0x20 : 0
     switch scalar {

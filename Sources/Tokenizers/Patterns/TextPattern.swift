@@ -26,6 +26,16 @@ enum KnownPatterns {
   static let qwen2 =
     #"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"#
     + #"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
+  static let tekken =
+    #"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"#
+    + #"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*"#
+    + #"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
+  static let o200k =
+    #"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+"#
+    + #"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"#
+    + #"|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*"#
+    + #"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"#
+    + #"|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"#
 
   /// The scanner of a regular expression, or nil when it is not one of the known.
   static func scanner(for expression: String) -> (any TextPattern)? {
@@ -34,6 +44,10 @@ enum KnownPatterns {
     if isExpression(gpt2) { return GPT2Pattern() }
     if isExpression(llama3) { return Llama3Pattern(maximumDigitCount: 3) }
     if isExpression(qwen2) { return Llama3Pattern(maximumDigitCount: 1) }
+    if isExpression(tekken) {
+      return TekkenPattern(maximumDigitCount: 1, takesContractions: false)
+    }
+    if isExpression(o200k) { return TekkenPattern(maximumDigitCount: 3, takesContractions: true) }
     return nil
   }
 }

@@ -1,0 +1,75 @@
+public import WeightFiles
+
+extension Tokenizer {
+  /// The tokenizer in the metadata of a GGUF file, which may hold nothing else.
+  ///
+  ///     let tokenizer = try Tokenizer(try GGUFFile("model.gguf").fields)
+  ///
+  /// - Throws: `TokenizerError` when the keys `tokenizer.ggml.*` are missing, contradict each
+  ///   other, or ask for something that Flare does not do.
+  public init(_ fields: GGUFFields) throws(TokenizerError) {
+    try self.init(try PieceVocabulary(fields))
+  }
+
+  init(_ vocabulary: PieceVocabulary) throws(TokenizerError) {
+    switch vocabulary.algorithm {
+    case .bytePairs: try self.init(vocabulary.document(), name: vocabulary.subject)
+    case .scoredPairs: self.init(vocabulary, model: .scoredPair(ScoredPairModel(vocabulary)))
+    }
+  }
+
+  /// A tokenizer that does to text what SentencePiece does.
+  private init(_ vocabulary: PieceVocabulary, model: TokenizerModel) {
+    normalizer = .sentencePiece(SentencePieceNormalizer(vocabulary))
+    preTokenizer = nil
+    self.model = model
+    postProcessor = PostProcessor(vocabulary.frame)
+    decoder = TokenDecoder(vocabulary)
+    addedTokens = AddedTokens(vocabulary.addedTokens, normalizer: normalizer)
+  }
+}
+
+extension SentencePieceNormalizer {
+  fileprivate init(_ vocabulary: PieceVocabulary) {
+    removesExtraSpaces = vocabulary.removesExtraSpaces
+    addsPrefix = vocabulary.addsSpacePrefix
+  }
+}
+
+extension TokenDecoder {
+  fileprivate init(_ vocabulary: PieceVocabulary) {
+    steps =
+      [.replace(SentencePieceNormalizer.mark, with: [UInt8(ascii: " ")]), .byteFallback, .fuse]
+      + (vocabulary.addsSpacePrefix ? [.stripStart([UInt8(ascii: " ")], count: 1)] : [])
+  }
+}
+
+extension TokenTable {
+  /// A table of all pieces, which have been validated.
+  init(_ vocabulary: PieceVocabulary) {
+    self.init(count: vocabulary.pieces.count)
+    for (id, piece) in vocabulary.pieces.enumerated() { _ = insert(Array(piece.text.utf8), id: id) }
+  }
+}
+
+extension ScoredPairModel {
+  fileprivate init(_ vocabulary: PieceVocabulary) {
+    let table = TokenTable(vocabulary)
+    let pieces = vocabulary.pieces
+    let mergeable = pieces.indices.filter {
+      pieces[$0].kind == .normal || pieces[$0].kind == .userDefined
+    }
+    var ranks = [UInt32](repeating: MergeTable.noMerge, count: pieces.count)
+    var rank: UInt32 = 0
+    var last: Float?
+    for id in mergeable.sorted(by: { pieces[$0].score > pieces[$1].score }) {
+      if let last, pieces[id].score < last { rank += 1 }
+      last = pieces[id].score
+      ranks[id] = rank
+    }
+    self.init(
+      vocabulary: table, ranks: ranks, unknown: vocabulary.unknownID.map { Int32($0) },
+      byteFallback: vocabulary.hasByteFallback ? ByteFallback(table) : .none,
+      longestPiece: mergeable.reduce(0) { max($0, pieces[$1].text.utf8.count) })
+  }
+}
