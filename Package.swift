@@ -122,6 +122,7 @@ let package = Package(
       dependencies: [
         "Adapters", "Bundles", "Conversion", "Files", "JSON", "Kernels", "Models", "Quantization",
         "Tensors", "TestSupport", "WeightFiles", system,
+        .product(name: "Crypto", package: "swift-crypto"),
       ]),
     .testTarget(
       name: "SamplesTests",

@@ -71,8 +71,8 @@ public struct ModelFiles: Sendable {
   ///
   /// - Throws: `TokenizerError` when it is malformed or asks for something that Flare does not do.
   public func tokenizer() throws(TokenizerError) -> Tokenizer? {
-    guard let tokenizerPath else { return nil }
-    return try Tokenizer(contentsOf: tokenizerPath)
+    if let gguf { return try gguf.tokenizer() }
+    return try tokenizerPath.map { path throws(TokenizerError) in try Tokenizer(contentsOf: path) }
   }
 
   /// Directories of the residues that run beside the weights, in order.

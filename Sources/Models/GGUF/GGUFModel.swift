@@ -1,6 +1,7 @@
 package import Adapters
 package import JSON
 package import SystemPackage
+import Tokenizers
 package import WeightFiles
 
 /// A model in a GGUF file, in the words of Hugging Face: what `config.json` would say, and tensors
@@ -24,6 +25,13 @@ package struct GGUFModel: Sendable {
     tensors = try GGUFModelTensors(
       checkpoint, names: GGUFNameMap(architecture), heads: reader.heads,
       generated: [GGUFModelKeys.ropeFactors])
+  }
+
+  /// nil when the file says that it has none.
+  func tokenizer() throws(TokenizerError) -> Tokenizer? {
+    let kind = checkpoint.metadata[GGUFModelKeys.tokenizerModel]
+    guard kind != nil, kind != .string(GGUFModelKeys.noTokenizer) else { return nil }
+    return try Tokenizer(checkpoint.fields)
   }
 
   private static func architecture(_ fields: GGUFFields) throws -> GGUFArchitecture {

@@ -12,6 +12,9 @@ package struct GGUFModelKeys: Sendable {
   package static let license = "general.license"
   package static let fileType = "general.file_type"
   package static let quantizationVersion = "general.quantization_version"
+  package static let tokenizerModel = "tokenizer.ggml.model"
+  /// The `tokenizerModel` of a model that has no tokenizer.
+  package static let noTokenizer = "no_vocab"
   package static let beginningOfTextToken = "tokenizer.ggml.bos_token_id"
   package static let chatTemplate = "tokenizer.chat_template"
   /// The frequency factors of Llama 3's rope, a tensor and no key.
