@@ -1,4 +1,4 @@
-"""Writes Tests/Vectors/gguf/models.json: what each model in Tests/Vectors/models is as GGUF.
+"""Writes Tests/Vectors/gguf/models.json: what each model in Tests/Vectors/{models,architectures} is as GGUF.
 
     python tools/make_gguf_model_vectors.py
 
@@ -45,8 +45,8 @@ def tensors(directory: pathlib.Path) -> dict[str, str]:
 
 def main():
     models = {
-        directory.name: tensors(directory)
-        for directory in sorted((VECTORS / "models").iterdir())
+        str(directory.relative_to(VECTORS)): tensors(directory)
+        for directory in sorted([*VECTORS.glob("models/*"), *VECTORS.glob("architectures/*")])
         if (directory / "config.json").exists() and "text_config" not in json.loads((directory / "config.json").read_text())
     }
     document = {

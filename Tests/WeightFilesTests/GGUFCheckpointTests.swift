@@ -64,7 +64,7 @@ struct GGUFCheckpointTests {
 
   @Test func `files of a split model that contradict each other are refused`() throws {
     var repeated = Self.second, renumbered = Self.second, other = Self.second, fewer = Self.first
-    repeated.tensors = ["a": Tensor([5], shape: [1])]
+    repeated.tensors = ["a": Tensor([5], shape: [1]), "c": Tensor([4], shape: [1])]
     renumbered.number = 0
     other.architecture = "gemma2"
     fewer.tensorCount = 2
