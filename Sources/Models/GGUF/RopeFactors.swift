@@ -62,7 +62,9 @@ package struct RopeFactors: Sendable, Hashable {
   }
 
   /// For each pair the turns it makes in `length`, and how far between divided (0) and kept (1) it is.
-  private func points(theta: Double, factor: Double, length: Double) -> [(turns: Double, kept: Double)] {
+  private func points(theta: Double, factor: Double, length: Double) -> [(
+    turns: Double, kept: Double
+  )] {
     values.enumerated().map { index, value in
       let wavelength = Self.wavelength(index, theta: theta, headDimension: 2 * values.count)
       return (length / wavelength, (1 / Double(value) - 1 / factor) / (1 - 1 / factor))
@@ -71,26 +73,28 @@ package struct RopeFactors: Sendable, Hashable {
 
   /// Frequency factors that can have made the points: where the line between divided and kept ends.
   ///
-  /// Two points on the line give it. One gives it if `high` is 4 times `low`, as in every released
-  /// model; with none it may end anywhere between the last pair kept and the first divided.
+  /// Two points on the line give it. With fewer there is a choice, and none that is wrong: the line has
+  /// to pass between the last pair kept and the first divided, and through the point if there is one.
   private static func bends(
     _ points: [(turns: Double, kept: Double)]
   ) -> [(low: Double, high: Double)] {
     let line = points.filter { 1e-6 < $0.kept && $0.kept < 1 - 1e-6 }
-    guard let first = line.first, let last = line.last else {
-      guard let kept = points.last(where: { $0.kept > 0.5 }),
-        let divided = points.first(where: { $0.kept < 0.5 })
-      else { return [] }
-      let third = (kept.turns - divided.turns) / 3
-      return [(divided.turns + third, kept.turns - third)]
+    if let first = line.first, let last = line.last, first.turns != last.turns {
+      let slope = (first.kept - last.kept) / (first.turns - last.turns)  // 1 / (high − low)
+      let low = first.turns - first.kept / slope
+      return slope > 0 && low > 0 ? [(low, low + 1 / slope)] : []
     }
-    guard first.turns != last.turns else {
-      let low = first.turns / (1 + 3 * first.kept)
-      return [(low, 4 * low)]
+    let kept = points.last { $0.kept >= 1 - 1e-6 }?.turns ?? .infinity
+    let divided = points.first { $0.kept <= 1e-6 }?.turns ?? 0
+    guard let point = line.first else {
+      guard kept.isFinite else { return [] }
+      let third = (kept - divided) / 3
+      return [(divided + third, kept - third)]
     }
-    let slope = (first.kept - last.kept) / (first.turns - last.turns)  // 1 / (high − low)
-    let low = first.turns - first.kept / slope
-    return slope > 0 && low > 0 ? [(low, low + 1 / slope)] : []
+    func high(_ low: Double) -> Double { low + (point.turns - low) / point.kept }
+    let least = kept.isFinite ? (point.turns - point.kept * kept) / (1 - point.kept) : 0
+    let low = (max(divided, least) + point.turns) / 2
+    return [(low, high(low))]
   }
 
   private func isClose(to other: RopeFactors) -> Bool {

@@ -1,0 +1,161 @@
+import Files
+import JSON
+import Kernels
+import SystemPackage
+import Tensors
+import TestSupport
+import Testing
+import WeightFiles
+
+@testable import Models
+
+/// GGUF files that are sound, but no model that this version runs as it was meant.
+struct GGUFModelDefectTests {
+  /// A Llama of one layer, 8 wide, with two heads of 4, whose tensors are all ones.
+  struct File {
+    var metadata: GGUFMetadata = [
+      "general.architecture": .string("llama"),
+      "llama.context_length": .uint32(32), "llama.embedding_length": .uint32(8),
+      "llama.block_count": .uint32(1), "llama.feed_forward_length": .uint32(16),
+      "llama.attention.head_count": .uint32(2),
+      "llama.attention.layer_norm_rms_epsilon": .float32(1e-5),
+    ]
+    var shapes: [(name: String, shape: Shape)] = [
+      ("token_embd.weight", [12, 8]), ("output_norm.weight", [8]),
+      ("blk.0.attn_norm.weight", [8]), ("blk.0.attn_q.weight", [8, 8]),
+      ("blk.0.attn_k.weight", [8, 8]), ("blk.0.attn_v.weight", [8, 8]),
+      ("blk.0.attn_output.weight", [8, 8]), ("blk.0.ffn_norm.weight", [8]),
+      ("blk.0.ffn_gate.weight", [16, 8]), ("blk.0.ffn_up.weight", [16, 8]),
+      ("blk.0.ffn_down.weight", [8, 16]),
+    ]
+    var values: [String: [Float]] = [:]
+
+    func write(to path: FilePath) throws {
+      let table = TensorTable(
+        shapes.map { name, shape in
+          let ones = Array(repeating: Float(1), count: shape.elementCount)
+          return (name, Tensor(values[name] ?? ones, shape: shape))
+        })
+      try GGUFPlan(table.tensorInfos, metadata: metadata).write(table, to: path)
+    }
+  }
+
+  private func open(_ file: File) throws {
+    try withTemporaryDirectory { directory in
+      let path = directory.appending("m.gguf")
+      try file.write(to: path)
+      _ = try LanguageModel(path, with: Kernels(threadCount: 1))
+    }
+  }
+
+  @Test func `the file that the defects are made of is a model`() throws { try open(File()) }
+
+  @Test func `heads that are given for each layer are taken when they agree`() throws {
+    var file = File()
+    file.metadata["llama.attention.head_count"] = .array(GGUFArray(.uint32, [.uint32(2)]))
+    try open(file)
+  }
+
+  static let keyDefects: [(key: String, value: GGUFValue?, message: String)] = [
+    ("general.architecture", .string("falcon"), "'general.architecture' is \"falcon\", which this"),
+    ("general.architecture", nil, "'general.architecture' is missing"),
+    ("general.type", .string("adapter"), "is an adapter, not a model. Give the base model"),
+    ("general.type", .string("imatrix"), "'general.type' is \"imatrix\", expected a model"),
+    ("llama.block_count", nil, "'llama.block_count' is missing"),
+    ("llama.block_count", .uint32(0), "'llama.block_count' is 0, expected 1 to"),
+    ("llama.block_count", .uint32(1 << 30), "'llama.block_count' is 1073741824, expected 1 to"),
+    (
+      "llama.embedding_length", .string("8"),
+      "'llama.embedding_length' is \"8\", expected an integer"
+    ),
+    ("llama.attention.head_count", .uint32(0), "'llama.attention.head_count' is 0"),
+    (
+      "llama.attention.head_count", .array(GGUFArray(.uint32, [.uint32(2), .uint32(2)])),
+      "'llama.attention.head_count' has 2 values that differ or are not one for each of 1 layers"
+    ),
+    (
+      "llama.attention.head_count_kv", .uint32(3), "'blk.0.attn_k.weight' has 8 rows, which are not 3 heads"
+    ),
+    ("llama.attention.layer_norm_rms_epsilon", nil, "layer_norm_rms_epsilon' is missing"),
+    (
+      "llama.attention.value_length", .uint32(8),
+      "'llama.attention.value_length' is 8, expected the"
+    ),
+    ("llama.rope.dimension_count", .uint32(2), "'llama.rope.dimension_count' is 2, expected the"),
+    ("llama.rope.dimension_count", .uint32(0), "'llama.rope.dimension_count' is 0, expected the"),
+    ("llama.rope.scaling.type", .string("longrope"), "'llama.rope.scaling.factor' is missing"),
+    ("llama.vocab_size", .uint32(13), "'llama.vocab_size' is 13, but the embeddings have 12 rows"),
+    (
+      "llama.expert_count", .uint32(8),
+      "'llama.expert_count' is 8 (u32), which this version does not"
+    ),
+    ("llama.attention.key_length", .uint32(5), "'head_dim' is 5, expected an even"),
+  ]
+
+  @Test(arguments: keyDefects.indices)
+  func `metadata that say something else are refused by name`(index: Int) throws {
+    let defect = Self.keyDefects[index]
+    var file = File()
+    file.metadata[defect.key] = defect.value
+    let error = #expect(throws: (any Error).self) { try open(file) }
+    let text = "\(String(describing: error))"
+    #expect(text.contains(defect.message) && text.contains("m.gguf"), "\(text)")
+  }
+
+  @Test func `an unknown rope scaling is refused by name`() throws {
+    var file = File()
+    file.metadata["llama.rope.scaling.type"] = .string("longrope")
+    file.metadata["llama.rope.scaling.factor"] = .float32(4)
+    let error = #expect(throws: ModelError.self) { try open(file) }
+    #expect(error?.description.contains("'rope_type' is \"longrope\"") == true)
+  }
+
+  static let tensorDefects: [(name: String, shape: Shape?, message: String)] = [
+    ("blk.0.attn_q.weight", nil, "'model.layers.0.self_attn.q_proj.weight' not found"),
+    ("blk.0.attn_qkv.weight", [24, 8], "tensor 'blk.0.attn_qkv.weight' has no place in 'llama'"),
+    ("blk.1.ffn_up.weight", [16, 8], "'model.layers.1.mlp.up_proj.weight' has no place"),
+    ("blk.0.attn_k.weight", [6, 8], "'blk.0.attn_k.weight' has 6 rows, which are not 2 heads"),
+    ("blk.0.ffn_up.weight", [8, 8], "is [8, 8], the configuration needs [16, 8]"),
+    ("token_embd.weight", nil, "'token_embd.weight' is missing or no matrix"),
+    ("rope_freqs.weight", [3], "'rope_freqs.weight' is F32 [3], expected F32 [2]"),
+  ]
+
+  @Test(arguments: tensorDefects.indices)
+  func `a tensor that is missing, odd or has no place is refused by name`(index: Int) throws {
+    let defect = Self.tensorDefects[index]
+    var file = File()
+    file.shapes.removeAll { $0.name == defect.name }
+    if let shape = defect.shape { file.shapes.append((defect.name, shape)) }
+    let error = #expect(throws: (any Error).self) { try open(file) }
+    let text = "\(String(describing: error))"
+    #expect(text.contains(defect.message) && text.contains("m.gguf"), "\(text)")
+  }
+
+  @Test func `rope factors of ones are no scaling, and of an unknown rule are refused`() throws {
+    var file = File()
+    file.shapes.append(("rope_freqs.weight", [2]))
+    try open(file)
+    file.values["rope_freqs.weight"] = [3, 2]
+    let error = #expect(throws: ModelError.self) { try open(file) }
+    #expect(error?.description.contains("'rope_freqs.weight' follows no rule") == true)
+  }
+
+  @Test func `rope factors give back the parameters they come from`() throws {
+    let parameters: [(theta: Double, factor: Double, low: Double, high: Double, length: Double)] = [
+      (500_000, 8, 1, 4, 8192), (500_000, 32, 1, 4, 8192), (10_000, 4, 1, 4, 64),
+      (1_000_000, 16, 2, 3, 512), (10_000, 8, 1, 4, 2048), (10_000, 8, 1, 1.01, 100),
+    ]
+    for (theta, factor, low, high, length) in parameters {
+      let factors = RopeFactors(
+        theta: theta, headDimension: 64, factor: factor, lowFrequencyFactor: low,
+        highFrequencyFactor: high, originalPositionCount: length)
+      let found = try #require(try factors.llama3Parameters(theta: theta, subject: "m"))
+      let rebuilt = RopeFactors(
+        theta: theta, headDimension: 64, factor: found["factor"]?.number ?? 0,
+        lowFrequencyFactor: found["low_freq_factor"]?.number ?? 0,
+        highFrequencyFactor: found["high_freq_factor"]?.number ?? 0,
+        originalPositionCount: found["original_max_position_embeddings"]?.number ?? 0)
+      #expect(zip(rebuilt.values, factors.values).allSatisfy { abs($0 - $1) <= 1e-5 * $1 })
+    }
+  }
+}
