@@ -25,7 +25,16 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from transformers import Gemma2Config, LlamaConfig
+from transformers import (
+    Gemma2Config,
+    Gemma3TextConfig,
+    GemmaConfig,
+    LlamaConfig,
+    MistralConfig,
+    PreTrainedConfig,
+    Qwen2Config,
+    Qwen3Config,
+)
 
 import adapter_vectors
 import flare_reference
@@ -33,7 +42,7 @@ from tiny_models import ALL_LINEARS, quiet, save_adapter, save_model, version_4_
 
 # Largest error allowed where the largest logit is 5; it grows with the logits, as float32 rounding does.
 TOLERANCE = 1e-3
-ARCHITECTURES = ("llama", "gemma2")
+ARCHITECTURES = ("llama", "gemma2", "mistral", "qwen2", "qwen3", "gemma", "gemma3")
 
 
 # --- Comparing ----------------------------------------------------------------------------------------------------
@@ -116,10 +125,9 @@ def compare(model: Path, output: Path, inputs: Inputs) -> Comparison:
 # --- Unseen checkpoints -------------------------------------------------------------------------------------------
 
 
-def random_config(architecture: str, choices: random.Random) -> LlamaConfig | Gemma2Config:
+def random_config(architecture: str, choices: random.Random) -> PreTrainedConfig:
     heads = choices.choice([1, 2, 3, 4, 6, 8])
     groups = choices.choice([count for count in range(1, heads + 1) if heads % count == 0])
-    rope = {"rope_type": "default", "rope_theta": choices.choice([500.0, 10000.0, 500000.0])}
     shared = dict(
         vocab_size=choices.randint(40, 160),
         hidden_size=heads * choices.choice([8, 12, 16]),
@@ -129,30 +137,65 @@ def random_config(architecture: str, choices: random.Random) -> LlamaConfig | Ge
         num_key_value_heads=groups,
         max_position_embeddings=512,
         rms_norm_eps=choices.choice([1e-6, 1e-5, 1e-3]),
-        rope_parameters=rope,
-        attention_bias=choices.random() < 0.3,
         tie_word_embeddings=choices.random() < 0.5,
         bos_token_id=1,
         eos_token_id=choices.choice([2, [2, 3]]),
     )
+    bias = {"attention_bias": choices.random() < 0.3}
+    head_dim, own_head_dim = choices.choice([None, 6, 10, 16, 32]), choices.choice([6, 10, 16, 32])
+    window = choices.choice([1, 3, 8, 100])
+    types = [choices.choice(["full_attention", "sliding_attention"]) for _ in range(shared["num_hidden_layers"])]
     if architecture == "llama":
-        kind = choices.choice(["default", "llama3", "linear"])
-        rope["rope_type"] = kind
-        if kind != "default":
-            rope["factor"] = choices.choice([2.0, 4.0, 8.0])
-        if kind == "llama3":
-            rope |= {"low_freq_factor": 1.0, "high_freq_factor": choices.choice([2.0, 4.0])}
-            rope["original_max_position_embeddings"] = choices.choice([16, 32, 64])
-        head_dim = choices.choice([None, 6, 10, 16, 32])
-        return LlamaConfig(**shared, head_dim=head_dim, mlp_bias=choices.random() < 0.3)
-    return Gemma2Config(
-        **shared,
-        head_dim=choices.choice([6, 10, 16, 32]),
+        rope = random_rope(choices, shared, ["default", "llama3", "linear", "dynamic", "yarn"])
+        return LlamaConfig(**shared | rope, **bias, head_dim=head_dim, mlp_bias=choices.random() < 0.3)
+    if architecture == "mistral":
+        window = choices.choice([window, None])
+        rope = random_rope(choices, shared, ["default", "yarn"])
+        return MistralConfig(**shared | rope, head_dim=head_dim, sliding_window=window)
+    if architecture.startswith("qwen"):
+        rope = random_rope(choices, shared, ["default", "yarn"])
+        windows = dict(use_sliding_window=choices.random() < 0.6, sliding_window=window, max_window_layers=choices.randint(0, 4))
+        if windows["use_sliding_window"] and choices.random() < 0.5:
+            windows["layer_types"] = types
+        if architecture == "qwen2":
+            return Qwen2Config(**shared | rope, **windows)
+        return Qwen3Config(**shared | rope, **windows, **bias, head_dim=own_head_dim)
+    if architecture == "gemma":
+        rope = random_rope(choices, shared, ["default", "linear"])
+        return GemmaConfig(**shared | rope, **bias, head_dim=own_head_dim)
+    gemma = dict(
+        **bias,
+        head_dim=own_head_dim,
         query_pre_attn_scalar=choices.choice([8, 24, 40]),
-        sliding_window=choices.choice([1, 3, 8, 100]),
-        attn_logit_softcapping=choices.choice([None, 2.0, 10.0]),
+        sliding_window=window,
         final_logit_softcapping=choices.choice([None, 4.0, 10.0]),
     )
+    if architecture == "gemma2":
+        rope = random_rope(choices, shared, ["default"])
+        return Gemma2Config(**shared | rope, **gemma, attn_logit_softcapping=choices.choice([None, 2.0, 10.0]))
+    full = random_rope(choices, shared, ["default", "linear", "yarn", "llama3"])["rope_parameters"]
+    sliding = {"rope_type": "default", "rope_theta": choices.choice([500.0, 10000.0])}
+    rope = {"rope_parameters": {"full_attention": full, "sliding_attention": sliding}}
+    return Gemma3TextConfig(**shared | rope, **gemma, sliding_window_pattern=choices.choice([1, 2, 3, 6]))
+
+
+def random_rope(choices: random.Random, shared: dict, kinds: list[str]) -> dict:
+    """Options about positions; some texts are longer than what a scaling is said to start from."""
+    rope = {"rope_theta": choices.choice([500.0, 10000.0, 500000.0]), "rope_type": choices.choice(kinds)}
+    kind = rope["rope_type"]
+    if kind != "default":
+        rope["factor"] = choices.choice([2.0, 4.0, 8.0])
+    if kind in ("llama3", "yarn"):
+        rope["original_max_position_embeddings"] = choices.choice([16, 32, 64])
+    if kind == "llama3":
+        rope |= {"low_freq_factor": 1.0, "high_freq_factor": choices.choice([2.0, 4.0])}
+    if kind == "yarn":
+        options = [{"beta_fast": 8.0, "beta_slow": 0.5}, {"attention_factor": 0.9}, {"mscale": 1.2, "mscale_all_dim": 0.8}]
+        rope |= choices.choice([{}, *options])
+    options = {"rope_parameters": rope}
+    if kind == "dynamic":
+        options["max_position_embeddings"] = choices.choice([16, 32])
+    return options
 
 
 def write_random(architecture: str, seed: int, directory: Path) -> str:
@@ -163,27 +206,40 @@ def write_random(architecture: str, seed: int, directory: Path) -> str:
     sharded, old_form = choices.random() < 0.5, choices.random() < 0.5
     save_model(config, directory, seed, dtype, max_shard_size="20KB" if sharded else "1GB")
     path = directory / "config.json"
+    fields = json.loads(path.read_text())
+    # What the old form says of layers is a number; a list of its own it cannot say.
+    old_form = old_form and not (architecture.startswith("qwen") and listed_otherwise(config))
     if old_form:
-        fields = version_4_form(json.loads(path.read_text()))
-        if fields["head_dim"] * fields["num_attention_heads"] == fields["hidden_size"] and architecture == "llama":
+        fields = version_4_form(fields)
+        plain = architecture in ("llama", "mistral")
+        if plain and fields["head_dim"] * fields["num_attention_heads"] == fields["hidden_size"]:
             del fields["head_dim"]
         write_json(path, fields)
+    rope = config.rope_parameters
+    head_dim = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     facts = [
         f"{config.num_hidden_layers}x{config.hidden_size}",
-        f"heads {config.num_attention_heads}/{config.num_key_value_heads}x{config.head_dim}",
+        f"heads {config.num_attention_heads}/{config.num_key_value_heads}x{head_dim}",
         f"vocab {config.vocab_size}",
-        config.rope_parameters["rope_type"],
+        rope.get("full_attention", rope)["rope_type"],
         "tied" if config.tie_word_embeddings else "untied",
         str(dtype).removeprefix("torch."),
         "v4" if old_form else "v5",
     ]
-    facts += ["sharded"] * sharded + ["attention bias"] * config.attention_bias
-    if architecture == "llama":
-        facts += ["mlp bias"] * config.mlp_bias
-    else:
-        caps = [config.attn_logit_softcapping, config.final_logit_softcapping]
-        facts.append(f"window {config.sliding_window} caps {caps}")
+    facts += ["sharded"] * sharded
+    facts += [key for key in ("attention_bias", "mlp_bias") if getattr(config, key, False)]
+    if getattr(config, "sliding_window", None):
+        sliding = getattr(config, "layer_types", ["sliding_attention"]).count("sliding_attention")
+        facts.append(f"window {config.sliding_window} on {sliding}")
+    caps = [getattr(config, key, None) for key in ("attn_logit_softcapping", "final_logit_softcapping")]
+    facts += [f"caps {caps}"] * any(caps)
     return " ".join([architecture, *facts])
+
+
+def listed_otherwise(config: Qwen2Config | Qwen3Config) -> bool:
+    """Whether the layers with a window are not those from `max_window_layers` on."""
+    first = config.max_window_layers if config.use_sliding_window else config.num_hidden_layers
+    return any((kind == "sliding_attention") != (layer >= first) for layer, kind in enumerate(config.layer_types))
 
 
 # --- Fuzzing ------------------------------------------------------------------------------------------------------
@@ -213,7 +269,11 @@ class Case:
         vocabulary = config["vocab_size"]
         case.inputs.tokens = some_tokens(choices, vocabulary)
 
-        kind = choices.choice([None, *PEFT_KINDS, *[f"flare-{kind}" for kind in FLARE_KINDS]])
+        kinds = [None, *PEFT_KINDS]
+        # transformers goes on with the frequencies of the longest text that a model has read, here the source.
+        if " dynamic " not in description:
+            kinds += [f"flare-{kind}" for kind in FLARE_KINDS]
+        kind = choices.choice(kinds)
         if kind is None:
             return case
         options = dict(

@@ -34,17 +34,20 @@ struct MultimodalTests {
   func `a tensor has the name of the text model in either spelling`(
     name: String, textName: String?
   ) throws {
-    let tensor = Tensor([1, 2], shape: [2])
-    let text = try TextTensors(TensorTable([(name, tensor)]))
-    #expect(text.tensorInfos.map(\.name) == (textName.map { [$0] } ?? []))
-    #expect(text.leftOut.map(\.name) == (textName == nil ? [name] : []))
-    if let textName { #expect(try text.tensor(named: textName).floatArray == [1, 2]) }
+    let tensors = TensorTable([(name, Tensor([1, 2], shape: [2]))])
+    let text = try TextModel(of: Self.configuration(), tensors, subject: "config.json")
+    #expect(text.tensors.tensorInfos.map(\.name) == (textName.map { [$0] } ?? []))
+    #expect(text.warnings[0].contains("\(textName == nil ? 1 : 0) tensors for images"))
+    if let textName { #expect(try text.tensors.tensor(named: textName).floatArray == [1, 2]) }
   }
 
   @Test func `two spellings of one tensor are refused`() {
     let tensor = Tensor([1, 2], shape: [2])
     let names = ["language_model.model.norm.weight", "model.language_model.norm.weight"]
-    #expect(throws: ModelError.self) { try TextTensors(TensorTable(names.map { ($0, tensor) })) }
+    #expect(throws: ModelError.self) {
+      try TextModel(
+        of: Self.configuration(), TensorTable(names.map { ($0, tensor) }), subject: "config.json")
+    }
   }
 
   @Test func `the tokens that end a text are those of the whole model`() throws {
@@ -71,9 +74,9 @@ struct MultimodalTests {
   }
 
   /// `config.json` with changes to the whole and to the text part.
-  func configuration(
+  static func configuration(
     _ changes: [String: JSONValue] = [:], text: [String: JSONValue] = [:]
-  ) throws -> ModelConfiguration {
+  ) -> JSONValue {
     var members: JSONObject = [
       "model_type": "gemma3", "architectures": ["Gemma3ForConditionalGeneration"],
       "vision_config": ["hidden_size": 8], "eos_token_id": [1, 106],
@@ -86,11 +89,11 @@ struct MultimodalTests {
     for (key, value) in text { inner[key] = value }
     members["text_config"] = .object(inner)
     for (key, value) in changes { members[key] = value }
-    return try ModelConfiguration(huggingFace: .object(members))
+    return .object(members)
   }
 
   @Test func `what the released 4B file leaves out is what transformers assumes`() throws {
-    let gemma = try configuration()
+    let gemma = try ModelConfiguration(huggingFace: Self.configuration())
     #expect(gemma.architecture == .gemma3)
     #expect(gemma.vocabularySize == 262_208 && gemma.headDimension == 256)
     #expect(gemma.attentionHeadCount == 8 && gemma.keyValueHeadCount == 4)
@@ -118,7 +121,9 @@ struct MultimodalTests {
       (["text_config": nil], [:], "'text_config' is missing"),
     ]
     for (changes, text, message) in refused {
-      let error = #expect(throws: ModelError.self) { try configuration(changes, text: text) }
+      let error = #expect(throws: ModelError.self) {
+        try ModelConfiguration(huggingFace: Self.configuration(changes, text: text))
+      }
       #expect(error?.description.contains(message) == true, "\(error?.description ?? "no error")")
     }
   }

@@ -31,17 +31,22 @@ extension Adapter {
     }
     let replacements = try tensors.replacements(configuration)
     try Self.checkFusion(fusion?.function, of: updates, tensors.projection, directory)
-    guard !updates.allSatisfy(\.isZero) || !replacements.isEmpty else {
+    try tensors.checkAllUsed(updates, replacements)
+    let text = TextModelParts(of: updates, replacements)
+    guard text.note == nil || !text.updates.isEmpty || !text.replacements.isEmpty else {
+      throw AdapterError(
+        .tensors, directory, "changes only what a model makes of images, which Flare does not read")
+    }
+    guard !text.updates.allSatisfy(\.isZero) || !text.replacements.isEmpty else {
       throw AdapterError(
         .tensors, directory,
         "every update is zero: the adapter would change nothing. Is it trained?")
     }
-    try tensors.checkAllUsed(updates, replacements)
     self.init(
-      path: directory, form: .peft, fusion: fusion?.function, updates: updates,
-      replacements: replacements, sourceProjection: tensors.projection,
+      path: directory, form: .peft, fusion: fusion?.function, updates: text.updates,
+      replacements: text.replacements, sourceProjection: tensors.projection,
       sourceAlignment: fusion?.alignment ?? .right,
-      baseModelName: configuration.baseModelName,
+      baseModelName: configuration.baseModelName, notes: text.note.map { [$0] } ?? [],
       keepsWeightTying: configuration.keepsWeightTying, configuration: configuration)
   }
 

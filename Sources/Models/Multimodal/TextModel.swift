@@ -1,3 +1,4 @@
+import Adapters
 import JSON
 import Tensors
 
@@ -27,13 +28,27 @@ struct TextModel {
       warnings = []
       return
     }
-    let text = try TextTensors(tensors)
+    var names: [(name: String, original: TensorInfo)] = [], images: [TensorInfo] = []
+    for info in tensors.tensorInfos {
+      if let name = MultimodalNames.textName(of: info.name) {
+        names.append((name, info))
+      } else {
+        images.append(info)
+      }
+    }
+    let byName = Dictionary(grouping: names, by: \.name).values
+    if let twice = byName.first(where: { $0.count > 1 }) {
+      throw ModelError(
+        .tensors,
+        "\(subject): '\(twice[0].original.name)' and '\(twice[1].original.name)' are two names of "
+          + "one tensor, and the checkpoint has both")
+    }
     configuration = multimodal.text
-    self.tensors = text
-    let byteCount = text.leftOut.reduce(0) { $0 + $1.byteCount }
+    self.tensors = RenamedTensors(names, of: tensors)
+    let byteCount = images.reduce(0) { $0 + $1.byteCount }
     warnings = [
       "the model also reads images, which Flare does not: the text model is used and "
-        + "\(text.leftOut.count) tensors for images (\(byteCount) bytes) are left out"
+        + "\(images.count) tensors for images (\(byteCount) bytes) are left out"
     ]
   }
 }
