@@ -132,7 +132,7 @@ struct JSONWriter {
       case "\t": text += "\\t"
       case "\u{8}": text += "\\b"
       case "\u{C}": text += "\\f"
-      case _ where scalar.value < 0x20 || (isASCII && scalar.value > 0x7E && scalar.value != 0x7F):
+      case _ where scalar.value < 0x20 || (isASCII && scalar.value > 0x7E):
         for unit in Character(scalar).utf16 { text += Text(Self.escape(unit)) }
       default: text.append(scalar)
       }

@@ -39,12 +39,12 @@ extension Text {
 
   /// The words between white space.
   ///
-  /// - Parameter limit: how often to split at most; what is left keeps its inner white space.
+  /// - Parameter limit: how often to split at most; what is left keeps its white space.
   func words(limit: Int?) -> [Text] {
     var words: [Text] = []
     var rest = trimmed(.left)
     while !rest.isEmpty {
-      guard words.count < limit ?? .max else { return words + [rest.trimmed(.right)] }
+      guard words.count < limit ?? .max else { return words + [rest] }
       let end = rest.scalars.firstIndex(where: \.isPythonSpace) ?? rest.count
       words.append(rest[0..<end])
       rest = rest[end..<rest.count].trimmed(.left)
@@ -57,7 +57,7 @@ extension Text {
     var words: [Text] = []
     var rest = trimmed(.right)
     while !rest.isEmpty {
-      guard words.count < limit ?? .max else { return [rest.trimmed(.left)] + words.reversed() }
+      guard words.count < limit ?? .max else { return [rest] + words.reversed() }
       let start = rest.scalars.lastIndex(where: \.isPythonSpace).map { $0 + 1 } ?? 0
       words.append(rest[start..<rest.count])
       rest = rest[0..<start].trimmed(.right)
