@@ -112,9 +112,7 @@ extension Evaluator {
   func apply(
     filter name: String, to value: Value, _ arguments: Arguments
   ) throws(TemplateError) -> Value {
-    guard let filter = Filters.table[name] else {
-      throw TemplateError(.unsupported, "there is no filter '\(name)'")
-    }
+    guard let filter = Filters.table[name] else { throw Filters.unknown(name) }
     try spend()
     var parameters = Parameters(arguments, of: "the filter '\(name)'")
     let result = try filter(value, &parameters, self)
@@ -125,9 +123,7 @@ extension Evaluator {
   func apply(
     test name: String, to value: Value, _ arguments: Arguments
   ) throws(TemplateError) -> Bool {
-    guard let test = Tests.table[name] else {
-      throw TemplateError(.unsupported, "there is no test '\(name)'")
-    }
+    guard let test = Tests.table[name] else { throw Tests.unknown(name) }
     try spend()
     var parameters = Parameters(arguments, of: "the test '\(name)'")
     let result = try test(value, &parameters, self)

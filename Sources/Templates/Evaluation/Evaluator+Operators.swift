@@ -9,7 +9,9 @@ extension Evaluator {
     if let a = left.integer, let b = right.integer { return try integers(operation, a, b) }
     if let a = left.float, let b = right.float { return .float(try floats(operation, a, b)) }
     switch (operation, left, right) {
-    case (.add, .string(let a), .string(let b)): return .string(a + b)
+    case (.add, .string(let a), .string(let b)):
+      guard a.isSafe || b.isSafe else { return .string(a + b) }
+      return .string((a.escaped + b.escaped).markedSafe())
     case (.remainder, .string(let format), _):
       return .string(try formatted(format, right))
     case (.add, .sequence(let a), .sequence(let b)):

@@ -1,4 +1,6 @@
 /// Filters that take the name of another filter, or of a test.
+///
+/// What is false has no elements for them, whatever it is: `none` for example.
 extension Filters {
   static let selections: [String: Function] = [
     "map": map,
@@ -19,6 +21,7 @@ extension Filters {
   private static func map(
     _ value: Value, _ parameters: inout Parameters, _ evaluator: Evaluator
   ) throws(TemplateError) -> Value {
+    guard value.isTrue else { return .iterator(ValueIterator([])) }
     let elements = try evaluator.elements(of: value)
     if let path = try MemberPath(parameters.takeNamed("attribute")) {
       let standard = parameters.takeNamed("default").flatMap { Value.isNone($0) ? nil : $0 }
@@ -39,6 +42,7 @@ extension Filters {
     _ value: Value, _ parameters: inout Parameters, _ evaluator: Evaluator, wanted: Bool,
     byAttribute: Bool
   ) throws(TemplateError) -> Value {
+    guard value.isTrue else { return .iterator(ValueIterator([])) }
     let path = byAttribute ? try MemberPath(try parameters.required("attribute")) : nil
     let test = try parameters.text("test")?.string
     let arguments = parameters.rest()

@@ -1,13 +1,17 @@
 extension Filters {
   static let texts: [String: Function] = [
     "string": { (value, _, _) throws(TemplateError) in .string(value.printed) },
-    "safe": { (value, _, _) throws(TemplateError) in .string(value.printed) },
+    "safe": { (value, _, _) throws(TemplateError) in .string(value.printed.markedSafe()) },
+    "escape": { (value, _, _) throws(TemplateError) in .string(value.printed.escaped) },
+    "e": { (value, _, _) throws(TemplateError) in .string(value.printed.escaped) },
+    "forceescape": { (value, _, _) throws(TemplateError) in
+      .string(Text(value.printed.scalars).escaped)
+    },
     "upper": { (value, _, _) throws(TemplateError) in .string(value.printed.uppercased) },
     "lower": { (value, _, _) throws(TemplateError) in .string(value.printed.lowercased) },
     "capitalize": { (value, _, _) throws(TemplateError) in .string(value.printed.capitalized) },
-    "title": title, "trim": trim, "replace": replace, "indent": indent, "escape": escape,
-    "e": escape, "forceescape": escape, "center": center, "truncate": truncate,
-    "wordcount": wordCount, "format": format,
+    "title": title, "trim": trim, "replace": replace, "indent": indent, "center": center,
+    "truncate": truncate, "wordcount": wordCount, "format": format,
   ]
 
   /// Words begin behind white space, a hyphen or an opening bracket.
@@ -66,15 +70,6 @@ extension Filters {
       index == 0 || (line.isEmpty && !indentsBlank) ? line : indentation + line
     }
     return .string((indentsFirst ? indentation : "") + indented.joined(by: "\n"))
-  }
-
-  private static func escape(
-    _ value: Value, _ parameters: inout Parameters, _ evaluator: Evaluator
-  ) throws(TemplateError) -> Value {
-    let names: [Unicode.Scalar: Text] = [
-      "&": "&amp;", "<": "&lt;", ">": "&gt;", "'": "&#39;", "\"": "&#34;",
-    ]
-    return .string(Text(value.printed.scalars.flatMap { names[$0] ?? Text([$0]) }))
   }
 
   private static func center(

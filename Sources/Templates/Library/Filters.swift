@@ -15,10 +15,14 @@ enum Filters {
 
   static func checkName(_ name: String, at position: TemplatePosition) throws(TemplateError) {
     guard table[name] == nil else { return }
-    let reason =
+    throw unknown(name).located(at: position)
+  }
+
+  static func unknown(_ name: String) -> TemplateError {
+    TemplateError(
+      .unsupported,
       unsupported.contains(name)
-      ? "jinja2's filter '\(name)' is not supported" : "there is no filter '\(name)'"
-    throw TemplateError(.unsupported, reason, at: position)
+        ? "jinja2's filter '\(name)' is not supported" : "there is no filter '\(name)'")
   }
 
   private static let others: [String: Function] = [

@@ -7,7 +7,11 @@ enum Tests {
 
   static func checkName(_ name: String, at position: TemplatePosition) throws(TemplateError) {
     guard table[name] == nil else { return }
-    throw TemplateError(.unsupported, "there is no test '\(name)'", at: position)
+    throw unknown(name).located(at: position)
+  }
+
+  static func unknown(_ name: String) -> TemplateError {
+    TemplateError(.unsupported, "there is no test '\(name)'")
   }
 
   private static let kinds: [String: Function] = [
@@ -27,8 +31,7 @@ enum Tests {
     "callable": kind(\.isCallable),
     "lower": kind(\.printed.isLowercase),
     "upper": kind(\.printed.isUppercase),
-    // Nothing is marked as safe HTML here.
-    "escaped": kind { _ in false },
+    "escaped": kind { $0.text?.isSafe ?? false },
   ]
 
   private static func kind(_ test: @escaping @Sendable (Value) -> Bool) -> Function {

@@ -188,7 +188,7 @@ extension Parser {
   mutating func filter(of value: Expression?) throws(TemplateError) -> Expression {
     let start = position
     let name = try dottedName()
-    try Filters.checkName(name, at: start)
+    if conditionCount == 0 { try Filters.checkName(name, at: start) }
     let arguments = isAt(.openParenthesis) ? try arguments() : CallArguments()
     return Expression(kind: .filter(value, name, arguments), position: start)
   }
@@ -199,7 +199,7 @@ extension Parser {
     let isNegated = skip("not")
     let nameStart = position
     let name = try dottedName()
-    try Tests.checkName(name, at: nameStart)
+    if conditionCount == 0 { try Tests.checkName(name, at: nameStart) }
     var arguments = CallArguments()
     if isAt(.openParenthesis) {
       arguments = try self.arguments()

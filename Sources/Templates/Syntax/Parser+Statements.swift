@@ -132,6 +132,8 @@ extension Parser {
 
   private mutating func condition() throws(TemplateError) -> Statement.Kind {
     var branches: [(test: Expression, body: [Statement])] = []
+    conditionCount += 1
+    defer { conditionCount -= 1 }
     repeat {
       let test = try expressionOrTuple(allowsConditional: false)
       branches.append((test, try body(until: ["elif", "else", "endif"], of: "if")))

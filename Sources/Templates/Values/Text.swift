@@ -2,8 +2,11 @@
 ///
 /// A Swift `String` is a list of characters that compares by canonical equivalence; indices,
 /// lengths and comparisons in templates are all of code points.
-struct Text: Hashable, Sendable {
+struct Text: Sendable {
   var scalars: [Unicode.Scalar]
+  /// Whether the text is HTML already, for `+` to escape what is added to it. Only the filters `safe`
+  /// and `escape` make such text, and templates that never use them have none.
+  var isSafe = false
 
   init(_ scalars: some Sequence<Unicode.Scalar> = []) { self.scalars = Array(scalars) }
 
@@ -22,6 +25,28 @@ struct Text: Hashable, Sendable {
 
 extension Text: ExpressibleByStringLiteral {
   init(stringLiteral value: String) { self.init(value) }
+}
+
+extension Text: Hashable {
+  static func == (a: Text, b: Text) -> Bool { a.scalars == b.scalars }
+  func hash(into hasher: inout Hasher) { hasher.combine(scalars) }
+}
+
+extension Text {
+  func markedSafe() -> Text {
+    var text = self
+    text.isSafe = true
+    return text
+  }
+
+  /// The text as HTML, unless it is that already.
+  var escaped: Text {
+    guard !isSafe else { return self }
+    let names: [Unicode.Scalar: Text] = [
+      "&": "&amp;", "<": "&lt;", ">": "&gt;", "'": "&#39;", "\"": "&#34;",
+    ]
+    return Text(scalars.flatMap { names[$0] ?? Text([$0]) }).markedSafe()
+  }
 }
 
 extension Text: Comparable {
