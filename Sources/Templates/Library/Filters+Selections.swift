@@ -21,7 +21,10 @@ extension Filters {
   private static func map(
     _ value: Value, _ parameters: inout Parameters, _ evaluator: Evaluator
   ) throws(TemplateError) -> Value {
-    guard value.isTrue else { return .iterator(ValueIterator([])) }
+    guard value.isTrue else {
+      _ = parameters.rest()
+      return .iterator(ValueIterator([]))
+    }
     let elements = try evaluator.elements(of: value)
     if let path = try MemberPath(parameters.takeNamed("attribute")) {
       let standard = parameters.takeNamed("default").flatMap { Value.isNone($0) ? nil : $0 }
@@ -42,7 +45,10 @@ extension Filters {
     _ value: Value, _ parameters: inout Parameters, _ evaluator: Evaluator, wanted: Bool,
     byAttribute: Bool
   ) throws(TemplateError) -> Value {
-    guard value.isTrue else { return .iterator(ValueIterator([])) }
+    guard value.isTrue else {
+      _ = parameters.rest()
+      return .iterator(ValueIterator([]))
+    }
     let path = byAttribute ? try MemberPath(try parameters.required("attribute")) : nil
     let test = try parameters.text("test")?.string
     let arguments = parameters.rest()
