@@ -14,7 +14,7 @@ let package = Package(
       name: "Flare",
       targets: [
         "Adapters", "Benchmarks", "Bundles", "Conversion", "Evaluation", "Files", "JSON", "Kernels",
-        "Models", "Quantization", "Tensors", "Tokenizers", "WeightFiles",
+        "Models", "Quantization", "Templates", "Tensors", "Tokenizers", "WeightFiles",
       ]),
   ],
   dependencies: [
@@ -37,6 +37,7 @@ let package = Package(
     .target(name: "WeightFiles", dependencies: ["Files", "JSON", "Tensors", collections, system]),
     .target(name: "Quantization", dependencies: ["CKernels", "Files", "Kernels", "Tensors"]),
     .target(name: "Tokenizers", dependencies: ["Files", "JSON", "WeightFiles", system]),
+    .target(name: "Templates", dependencies: ["Files", "JSON", collections]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .target(
       name: "Bundles",
@@ -52,8 +53,8 @@ let package = Package(
     .target(
       name: "Models",
       dependencies: [
-        "Adapters", "Bundles", "Files", "JSON", "Kernels", "Tensors", "Tokenizers", "WeightFiles",
-        system, .product(name: "Crypto", package: "swift-crypto"),
+        "Adapters", "Bundles", "Files", "JSON", "Kernels", "Templates", "Tensors", "Tokenizers",
+        "WeightFiles", system, .product(name: "Crypto", package: "swift-crypto"),
       ]),
     .target(
       name: "Evaluation",
@@ -75,7 +76,7 @@ let package = Package(
       name: "FlareCommand",
       dependencies: [
         "Adapters", "Benchmarks", "Bundles", "Conversion", "Evaluation", "Files", "JSON", "Kernels",
-        "Models", "Quantization", "Tensors", "Tokenizers", "WeightFiles", system,
+        "Models", "Quantization", "Templates", "Tensors", "Tokenizers", "WeightFiles", system,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
@@ -100,6 +101,7 @@ let package = Package(
     .testTarget(
       name: "TokenizersTests",
       dependencies: ["Files", "JSON", "TestSupport", "Tokenizers", "WeightFiles", system]),
+    .testTarget(name: "TemplatesTests", dependencies: ["JSON", "Templates", "TestSupport", system]),
     .testTarget(
       name: "AdaptersTests",
       dependencies: [

@@ -96,7 +96,7 @@ public final class KeyValueCache {
   }
 
   /// Whether all that a row at `position` sees of those before it is still there.
-  func keepsAll(seenFrom position: Int) -> Bool {
+  package func keepsAll(seenFrom position: Int) -> Bool {
     let writtenTiles = (writtenCount + Self.tileSize - 1) / Self.tileSize
     let firstKept = max(0, writtenTiles - tileCount) * Self.tileSize
     return position == 0 || position - min(position, (window ?? .max) - 1) >= firstKept

@@ -11,6 +11,8 @@ public struct ModelError: FlareError {
     case tensors
     /// Nothing Flare knows as a model is at the path.
     case notAModel
+    /// The model has no chat template, or something is no message.
+    case chat
     /// The model has no tokenizer, so it reads tokens but no text.
     case missingTokenizer
     /// A source cache that is none, or was made with another model.

@@ -74,7 +74,11 @@ final class ContinuedText {
   private func deliver(
     _ token: Int, endOfText: Set<Int>, receive: (Int) throws -> Bool
   ) throws {
-    if request.options.stopsAtEndOfText && endOfText.contains(token) { return end(.endOfText) }
+    if request.options.stopsAtEndOfText,
+      endOfText.contains(token) || request.options.endTokens.contains(token)
+    {
+      return end(.endOfText)
+    }
     continuation.tokens.append(token)
     lookup?.append(token)
     next = [token]

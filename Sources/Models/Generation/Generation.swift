@@ -14,17 +14,20 @@ public struct GenerationOptions: Sendable {
   public var maximumCandidateCount: Int
   /// How keys and values are kept.
   public var keyValueType: KeyValueType
+  /// Tokens that end a text like those of the model, at the end of a turn for example.
+  public var endTokens: Set<Int>
 
   public init(
     maximumTokenCount: Int = 256, sampling: SamplingOptions = .greedy,
     stopsAtEndOfText: Bool = true, maximumCandidateCount: Int = 0,
-    keyValueType: KeyValueType = .float16
+    keyValueType: KeyValueType = .float16, endTokens: Set<Int> = []
   ) {
     self.maximumTokenCount = maximumTokenCount
     self.sampling = sampling
     self.stopsAtEndOfText = stopsAtEndOfText
     self.maximumCandidateCount = maximumCandidateCount
     self.keyValueType = keyValueType
+    self.endTokens = endTokens
   }
 }
 
@@ -101,9 +104,15 @@ extension LanguageModel {
     _ options: GenerationOptions = GenerationOptions(),
     receive: (String) throws -> Void = { _ in }
   ) throws -> Continuation {
-    let tokens = try encode(prompt)
-    guard let tokenizer else { preconditionFailure("Encoded without a tokenizer") }
-    var decoder = tokenizer.streamingDecoder()
+    try continuation(of: try encode(prompt), reading: source, options, receive: receive)
+  }
+
+  /// The same behind a prompt that is tokens already.
+  public func continuation(
+    of tokens: [Int], reading source: Source?, _ options: GenerationOptions = GenerationOptions(),
+    receive: (String) throws -> Void
+  ) throws -> Continuation {
+    var decoder = try textTokenizer.streamingDecoder()
     func deliver(_ piece: String) throws {
       if !piece.isEmpty { try receive(piece) }
     }
@@ -115,15 +124,26 @@ extension LanguageModel {
     return continuation
   }
 
-  /// The tokens of a text, those that frame it included.
+  /// The tokens of a text.
   ///
+  /// - Parameter addingSpecialTokens: whether to put the tokens around that frame a text; what a chat
+  ///   template has made has its own.
   /// - Throws: `ModelError` when the model has no tokenizer.
-  public func encode(_ text: String) throws(ModelError) -> [Int] {
-    guard let tokenizer else {
-      throw ModelError(
-        .missingTokenizer,
-        "the model has no 'tokenizer.json', so it can continue tokens but not text")
+  public func encode(
+    _ text: String, addingSpecialTokens: Bool = true
+  ) throws(ModelError) -> [Int] {
+    try textTokenizer.encode(text, addingSpecialTokens: addingSpecialTokens)
+  }
+
+  /// The tokenizer of a model that has one.
+  var textTokenizer: Tokenizer {
+    get throws(ModelError) {
+      guard let tokenizer else {
+        throw ModelError(
+          .missingTokenizer,
+          "the model has no 'tokenizer.json', so it can continue tokens but not text")
+      }
+      return tokenizer
     }
-    return tokenizer.encode(text)
   }
 }

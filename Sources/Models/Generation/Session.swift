@@ -63,6 +63,12 @@ public struct Session: ~Copyable {
     return all
   }
 
+  /// Whether the text can be truncated to `count` tokens: a layer with a window keeps only what it
+  /// can still see.
+  func canTruncate(to count: Int) -> Bool {
+    text.state.caches.allSatisfy { $0.keepsAll(seenFrom: count) }
+  }
+
   /// Forgets all tokens from `count` on.
   ///
   /// - Precondition: the text has as many.
