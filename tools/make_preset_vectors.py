@@ -1,17 +1,21 @@
 """Writes Tests/Vectors/blocks/presets.json: which type llama.cpp's quantizer gives every tensor.
 
-    python tools/make_preset_vectors.py
+    python tools/make_preset_vectors.py && python tools/make_block_vectors.py
+
+The second writes the manifest of both.
 
 Needs the packages gguf, llama-cpp-python and numpy. Small float models of several architectures are
 quantized to every preset by llama.cpp itself, and the types of the tensors are read back with gguf.
 
-A model is its architecture, layers, heads, key-value heads, and its tensors in the order of the file:
-name and shape, outermost first. "types" has, for each preset, one type a tensor.
+A model is its architecture, layers, and its tensors in the order of the file: name and shape, outermost
+first. "types" has, for each preset, one type a tensor. Of models with many layers only those tensors are
+listed whose type depends on the layer.
 """
 
 import ctypes
 import json
 import pathlib
+import re
 import tempfile
 
 import gguf
@@ -52,6 +56,8 @@ MODELS = {
 }
 
 VOCABULARY = 64
+
+DEPENDS_ON_LAYER = re.compile("attn_v|ffn_down|token_embd")
 
 
 def tensors(architecture, layers, hidden, intermediate, heads, kv_heads, tied):
@@ -130,6 +136,8 @@ def main():
         for name, model in MODELS.items():
             shapes = list(tensors(*model))
             write(source, model, shapes)
+            if model[1] >= 80:
+                shapes = [pair for pair in shapes if DEPENDS_ON_LAYER.search(pair[0])]
             types = {}
             for preset, file_type in PRESETS.items():
                 found, numbers[preset] = quantized_types(source, destination, file_type)
@@ -139,8 +147,6 @@ def main():
                     "name": name,
                     "architecture": model[0],
                     "layers": model[1],
-                    "heads": model[4],
-                    "key_value_heads": model[5],
                     "tensors": shapes,
                     "types": types,
                 }
