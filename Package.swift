@@ -94,7 +94,7 @@ let package = Package(
       name: "KernelsTests", dependencies: ["Kernels", "Tensors", "TestSupport", "WeightFiles"]),
     .testTarget(
       name: "QuantizationTests",
-      dependencies: ["Kernels", "Quantization", "Tensors", "TestSupport"]),
+      dependencies: ["JSON", "Kernels", "Quantization", "Tensors", "TestSupport", "WeightFiles"]),
     .testTarget(
       name: "WeightFilesTests",
       dependencies: ["Files", "JSON", "Tensors", "TestSupport", "WeightFiles", system]),

@@ -9,6 +9,11 @@ values.safetensors holds, for every type of block, three rows of 256 columns as 
 and blocks with negative, subnormal and zero scales. Of types with codebooks, "NAME.many" holds blocks
 that name most vectors of the codebook, and "NAME.many.sum" a number for all their values: the sum of
 the bits of float i times 2i + 1, modulo 2^64.
+
+quantized.safetensors holds rows of numbers of several kinds, "x", and as bytes what ggml's reference
+makes of them as Q8_0, Q4_0, Q4_1, Q5_0 and Q5_1, which the gguf package confirms. For the rows "k_x" and
+each of Q4_K, Q5_K and Q6_K, "NAME.errors" are the sums of squared errors that ggml's reference leaves of
+every row.
 """
 
 import ctypes
@@ -109,9 +114,55 @@ def values(random):
     save_file(tensors, DESTINATION / "values.safetensors")
 
 
+def reference(name, rows):
+    """The bytes that ggml's reference makes of float rows."""
+    elements, size = gguf.GGML_QUANT_SIZES[Type[name]]
+    rows = np.ascontiguousarray(rows, np.float32)
+    out = np.zeros((len(rows), rows.shape[1] // elements * size), np.uint8)
+    quantize = getattr(GGML, f"quantize_row_{name[0].lower()}{name[1:]}_ref")
+    quantize(pointer(rows), pointer(out), ctypes.c_int64(rows.size))
+    return out
+
+
+def rows_of_all_kinds(random, columns):
+    """One row each: normal, heavy tails, scales by column as in real weights, off center, all equal,
+    zero, few values and so ties, large, small."""
+    normal = random.standard_normal(columns)
+    return np.stack(
+        [
+            0.02 * normal,
+            0.02 * random.standard_t(2, columns),
+            0.02 * normal * np.exp(random.standard_normal(columns)),
+            0.5 + 0.1 * normal,
+            -0.5 + 0.1 * random.standard_normal(columns),
+            np.full(columns, -0.37),
+            np.zeros(columns),
+            np.round(2 * normal) / 2,
+            3000 * random.standard_normal(columns),
+            1e-6 * random.standard_normal(columns),
+            np.where(random.random(columns) < 0.9, 0, normal),
+            -np.abs(normal),
+        ]
+    ).astype(np.float32)
+
+
+def quantized(random):
+    tensors = {"x": rows_of_all_kinds(random, 256)}
+    for name in ["Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q5_1"]:
+        tensors[name] = reference(name, tensors["x"])
+        assert (tensors[name] == gguf.quants.quantize(tensors["x"], Type[name])).all(), name
+    tensors["k_x"] = rows_of_all_kinds(random, 1024)
+    for name in ["Q4_K", "Q5_K", "Q6_K"]:
+        found = gguf.quants.dequantize(reference(name, tensors["k_x"]), Type[name])
+        square = (found.astype(np.float64) - tensors["k_x"]) ** 2
+        tensors[f"{name}.errors"] = square.sum(axis=1)
+    save_file(tensors, DESTINATION / "quantized.safetensors")
+
+
 def main():
     DESTINATION.mkdir(parents=True, exist_ok=True)
     values(np.random.default_rng(SEED))
+    quantized(np.random.default_rng(SEED))
     manifest = {
         "generator": "tools/make_block_vectors.py",
         "seed": SEED,

@@ -16,7 +16,7 @@ public struct QuantizationScheme: Sendable, Hashable {
   /// 4 bits for linear layers, 8 for embeddings and head.
   public static let int4 = QuantizationScheme(linear: .groupedInt4, embedding: .groupedInt8)
 
-  /// - Precondition: both types are `groupedInt8` or `groupedInt4`.
+  /// - Precondition: both are types that `quantize(_:as:with:)` makes.
   public init(linear: ElementType, embedding: ElementType) {
     precondition(
       linear.isQuantizationTarget && embedding.isQuantizationTarget, "Not a type to quantize to")
@@ -52,7 +52,7 @@ public struct QuantizationScheme: Sendable, Hashable {
     guard info.elementType.isComputable else { return .keep(.notFloat) }
     let isEmbedding = module == "embed_tokens" || module == "lm_head"
     let type = isEmbedding ? embeddingType : linearType
-    guard GroupedLayout(type, shape: info.shape) != nil else { return .keep(.columnCount) }
+    guard type.byteCount(of: info.shape) != nil else { return .keep(.columnCount) }
     return .quantize(type)
   }
 

@@ -3,17 +3,24 @@ public import Kernels
 import Synchronization
 public import Tensors
 
-/// A float matrix as int8 or int4 in the panels that kernels read, `formats/quantization.md`.
+/// A float matrix as int8 or int4 in the panels that kernels read, or in blocks of ggml;
+/// `formats/quantization.md` has both.
 ///
-/// Every group of 32 elements of a row gets a float16 scale. For int8 that is the largest magnitude
-/// over 127, and the error of an element is at most half a scale, unless the largest magnitude is
-/// under 0.008: its scale is then a subnormal float16, which has fewer digits, down to none at 4e-6. For int4 the scale is searched: of
-/// 12 candidates and, for each, the quants it leads to, the least-squares scale that leaves the
-/// smallest squared error. The bytes do not depend on threads or instruction set.
+/// In panels every group of 32 elements of a row gets a float16 scale. For int8 that is the largest
+/// magnitude over 127, and the error of an element is at most half a scale, unless the largest
+/// magnitude is under 0.008: its scale is then a subnormal float16, which has fewer digits, down to
+/// none at 4e-6. For int4 the scale is searched: of 12 candidates and, for each, the quants it leads
+/// to, the least-squares scale that leaves the smallest squared error.
+///
+/// Blocks of Q8_0, Q4_0, Q4_1, Q5_0 and Q5_1 are bit for bit those of ggml's reference. For Q4_K, Q5_K
+/// and Q6_K the scales are searched; the squared error is no larger than that of the reference.
+///
+/// The bytes do not depend on threads or instruction set.
 ///
 /// - Parameters:
-///   - tensor: [rows, columns], F32, F16 or BF16; columns a multiple of 32.
-///   - type: `groupedInt8` or `groupedInt4`.
+///   - tensor: [rows, columns], F32, F16 or BF16; columns a multiple of 32, or of 256 for Q4_K, Q5_K
+///     and Q6_K.
+///   - type: `groupedInt8`, `groupedInt4` or one of the blocked types above.
 /// - Throws: `QuantizationError` for another shape or type, for an element that is not finite (the
 ///   message says which), and for a group whose scale float16 cannot hold.
 public func quantize(
@@ -21,8 +28,10 @@ public func quantize(
 ) throws(QuantizationError) -> Tensor {
   guard type.isQuantizationTarget else {
     throw QuantizationError(
-      .unsuitable, "Flare does not quantize to \(type), expected int8 or int4")
+      .unsuitable,
+      "Flare does not quantize to \(type), expected \(ElementType.quantizationTargetNames)")
   }
+  if type.isBlocked { return try quantizeBlocks(tensor, as: type, with: kernels) }
   guard let source = tensor.elementType.floatType,
     let layout = GroupedLayout(type, shape: tensor.shape), layout.rowCount > 0
   else {
@@ -59,23 +68,12 @@ public func quantize(
   return quantized
 }
 
-extension ElementType {
-  /// Whether `quantize` makes tensors of this type; other grouped types come from files alone.
-  var isQuantizationTarget: Bool { self == .groupedInt8 || self == .groupedInt4 }
-}
-
 /// Finds the first element that quantization cannot represent.
 private func fault(
   in tensor: Tensor, as type: ElementType, with kernels: Kernels
 ) -> QuantizationError {
   let floats = kernels.floats(of: tensor)
-  for row in 0..<floats.rowCount {
-    let elements = floats[row]
-    for column in elements.indices where !elements[column].isFinite {
-      return QuantizationError(
-        .notFinite, "element [\(row), \(column)] is \(elements[column]), expected a finite number")
-    }
-  }
+  if let error = QuantizationError(notFinite: floats) { return error }
   for row in 0..<floats.rowCount {
     let elements = floats[row]
     // 65504 is the largest float16; an extreme quant is 127, or 8 in magnitude.
@@ -88,4 +86,20 @@ private func fault(
     }
   }
   return QuantizationError(.tooLarge, "a group has no finite float16 scale")
+}
+
+extension QuantizationError {
+  /// The error for the first element that is NaN or infinite; nil when there is none.
+  init?(notFinite floats: borrowing FloatMatrix) {
+    for row in 0..<floats.rowCount {
+      let elements = floats[row]
+      for column in elements.indices where !elements[column].isFinite {
+        self.init(
+          .notFinite,
+          "element [\(row), \(column)] is \(elements[column]), expected a finite number")
+        return
+      }
+    }
+    return nil
+  }
 }

@@ -91,11 +91,8 @@ public struct RequantizedTensors: TensorSource {
   private static func converted(
     _ tensor: Tensor, to type: ElementType, _ name: String, _ kernels: Kernels
   ) throws(TensorSourceError) -> Tensor {
-    guard type.isQuantized else {
-      return kernels.tensor(kernels.floats(of: tensor), shape: tensor.shape, as: type)
-    }
     do {
-      return try quantize(tensor, as: type, with: kernels)
+      return try Quantization.converted(tensor, to: type, with: kernels)
     } catch {
       throw TensorSourceError("'\(name)': \(error)")
     }

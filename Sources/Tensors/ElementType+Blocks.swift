@@ -25,7 +25,8 @@ extension ElementType {
       guard let rowLength = shape.extents.last, rowLength % columnCount == 0,
         let elementCount = shape.checkedElementCount
       else { return nil }
-      let (count, overflow) = (elementCount / columnCount).multipliedReportingOverflow(by: byteCount)
+      let (count, overflow) = (elementCount / columnCount).multipliedReportingOverflow(
+        by: byteCount)
       return overflow ? nil : count
     }
   }

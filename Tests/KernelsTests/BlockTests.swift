@@ -77,7 +77,8 @@ import WeightFiles
       let prepared = kernels.prepared(blocks)
       #expect(prepared.elementType == type.panelTwin ?? type)
       #expect(
-        bitDifferences(array(kernels.floats(of: prepared)), array(kernels.floats(of: blocks))) == [])
+        bitDifferences(array(kernels.floats(of: prepared)), array(kernels.floats(of: blocks))) == []
+      )
     }
   }
 

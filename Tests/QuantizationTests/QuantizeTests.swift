@@ -46,7 +46,10 @@ import Testing
       try quantize(weights, as: type, with: kernels)
     }
     #expect(error?.code == .unsuitable)
-    #expect(error?.description == "Flare does not quantize to \(type), expected int8 or int4")
+    #expect(
+      error?.description
+        == "Flare does not quantize to \(type), expected int8, int4, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, "
+        + "Q4_K, Q5_K, Q6_K")
   }
 
   @Test(arguments: [ElementType.groupedInt8, .groupedInt4], [Float.nan, .infinity, -.infinity])

@@ -181,6 +181,13 @@ typedef struct flare_kernels {
   /// The columns of `count` consecutive blocks as floats. Bit-equal in every form.
   void (*dequantize_blocks)(flare_block_type type, const uint8_t *blocks, size_t count, float *out);
 
+  /// Packs floats from `first` as `count` blocks: Q4_0, Q4_1, Q5_0, Q5_1 and Q8_0 as ggml's
+  /// reference does, Q4_K, Q5_K and Q6_K by a search of our own. Bit-equal in every form.
+  /// Returns false, with the blocks unusable, when an element is not finite or too large for a
+  /// float16 scale.
+  bool (*quantize_blocks)(flare_block_type type, flare_float_type float_type, const void *source,
+                          size_t first, size_t count, uint8_t *blocks);
+
   // Float weights.
 
   /// Elements first..<first + count of `source` as floats; exact.

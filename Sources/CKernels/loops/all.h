@@ -23,6 +23,7 @@
 #include "attention.h"
 #include "quantize.h"
 #include "../blocks/dequantize.h"
+#include "../blocks/quantize.h"
 #include "limits.h"
 
 /// The table of the form; the including file defines its matmul functions and multiply_registers.
@@ -37,6 +38,7 @@
       .quantize_panel_int8 = OP(quantize_panel_int8),  \
       .quantize_panel_int4 = OP(quantize_panel_int4),  \
       .dequantize_blocks = OP(dequantize_blocks),      \
+      .quantize_blocks = OP(quantize_blocks),          \
       .load_floats = OP(load_floats),                  \
       .store_floats = OP(store_floats),                \
       .dot_rows = OP(dot_rows),                        \

@@ -1,0 +1,71 @@
+public import Kernels
+public import Tensors
+
+/// A view of a source some of whose tensors are of another type, made when they are asked for, one
+/// at a time.
+public struct ConvertedTensors: TensorSource {
+  private let base: any TensorSource
+  private let types: [String: ElementType]
+  private let kernels: Kernels
+
+  /// - Parameter types: what tensors become, by name: F32, F16, BF16 or a type that
+  ///   `quantize(_:as:with:)` makes. All others stay as they are.
+  public init(_ base: some TensorSource, as types: [String: ElementType], with kernels: Kernels) {
+    self.base = base
+    self.types = types
+    self.kernels = kernels
+  }
+
+  public var tensorInfos: [TensorInfo] { base.tensorInfos.map(converted) }
+
+  public func info(named name: String) -> TensorInfo? { base.info(named: name).map(converted) }
+
+  private func converted(_ info: TensorInfo) -> TensorInfo {
+    TensorInfo(
+      name: info.name, shape: info.shape, elementType: types[info.name] ?? info.elementType)
+  }
+
+  /// - Throws: `TensorSourceError` as the base does, and when the tensor cannot become the type.
+  public func tensor(named name: String) throws(TensorSourceError) -> Tensor {
+    let tensor = try base.tensor(named: name)
+    guard let type = types[name] else { return tensor }
+    do {
+      return try Quantization.converted(tensor, to: type, with: kernels)
+    } catch {
+      throw TensorSourceError("'\(name)': \(error)")
+    }
+  }
+}
+
+/// A vector or matrix of any computable type as another, rounded or quantized once.
+///
+/// - Parameter type: F32, F16, BF16, or a type that `quantize(_:as:with:)` makes.
+/// - Throws: `QuantizationError` when the tensor or the type is none of these, or an element does
+///   not fit the type.
+public func converted(
+  _ tensor: Tensor, to type: ElementType, with kernels: Kernels
+) throws(QuantizationError) -> Tensor {
+  if tensor.elementType == type { return tensor }
+  guard tensor.elementType.isComputable, tensor.shape.rank <= 2 else {
+    throw QuantizationError(
+      .unsuitable,
+      "\(tensor.elementType) \(tensor.shape) cannot become \(type), expected numbers in a vector or "
+        + "matrix")
+  }
+  if type.isQuantized {
+    let floats =
+      tensor.elementType.isQuantized
+      ? kernels.tensor(kernels.floats(of: tensor), shape: tensor.shape, as: .float32) : tensor
+    return try quantize(floats, as: type, with: kernels)
+  }
+  guard type.isComputable else {
+    throw QuantizationError(.unsuitable, "Flare does not convert to \(type)")
+  }
+  let floats = kernels.floats(of: tensor)
+  let result = kernels.tensor(floats, shape: tensor.shape, as: type)
+  // float16 ends at 65504: what was a number must not become infinite in silence.
+  guard type != .float16 || kernels.isFinite(result) || !kernels.isFinite(tensor) else {
+    throw QuantizationError(.tooLarge, "holds elements beyond 65504, the largest of F16")
+  }
+  return result
+}
