@@ -97,7 +97,7 @@ public struct Conversion: Sendable {
       }
       return
     }
-    if request.quantization != nil || request.preset?.isQuantized == true {
+    if request.quantization != nil || request.preset?.mainType.isQuantized == true {
       throw ConversionError(
         .badInput,
         "\(request.model.path): '\(first.name)' is \(first.elementType) already; quantizing again "

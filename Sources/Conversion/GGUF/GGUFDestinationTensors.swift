@@ -59,7 +59,9 @@ struct GGUFDestinationTensors: TensorSource {
     named.sort { GGUFTensorOrder($0.info.name) < GGUFTensorOrder($1.info.name) }
     let kept = named.map(\.info)
     let types =
-      preset?.types(of: kept) ?? kept.map(\.elementType)
+      preset?.types(
+        of: kept, architecture: architecture.rawValue, layerCount: configuration.layerCount)
+      ?? kept.map(\.elementType)
     var entries: [String: Entry] = [:]
     var infos: [TensorInfo] = []
     for (place, type) in zip(named, types) {
@@ -113,17 +115,8 @@ struct GGUFDestinationTensors: TensorSource {
   private func converted(
     _ tensor: Tensor, to type: ElementType, _ name: String
   ) throws(TensorSourceError) -> Tensor {
-    if tensor.elementType == type { return tensor }
-    guard type.isQuantized else {
-      let result = kernels.tensor(kernels.floats(of: tensor), shape: tensor.shape, as: type)
-      guard type != .float16 || kernels.isFinite(result) else {
-        throw TensorSourceError(
-          "'\(name)' has values that F16 cannot hold. Write it with --quantize bf16 or f32")
-      }
-      return result
-    }
     do {
-      return try quantize(tensor, as: type, with: kernels)
+      return try Quantization.converted(tensor, to: type, with: kernels)
     } catch {
       throw TensorSourceError("'\(name)': \(error)")
     }

@@ -73,7 +73,7 @@ enum QuantizationArgument: ExpressibleByArgument {
   init?(argument: String) {
     if let scheme = Self.schemes.first(where: { $0.key == argument })?.value {
       self = .scheme(scheme)
-    } else if let preset = GGUFPreset(rawValue: argument.uppercased()) {
+    } else if let preset = GGUFPreset(named: argument) {
       self = .preset(preset)
     } else {
       return nil
