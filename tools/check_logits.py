@@ -173,9 +173,10 @@ def random_config(architecture: str, choices: random.Random) -> PreTrainedConfig
     if architecture == "gemma2":
         rope = random_rope(choices, shared, ["default"])
         return Gemma2Config(**shared | rope, **gemma, attn_logit_softcapping=choices.choice([None, 2.0, 10.0]))
-    full = random_rope(choices, shared, ["default", "linear", "yarn", "llama3"])["rope_parameters"]
+    rope = random_rope(choices, shared, ["default", "linear", "dynamic", "yarn", "llama3"])
+    full = rope["rope_parameters"]
     sliding = {"rope_type": "default", "rope_theta": choices.choice([500.0, 10000.0])}
-    rope = {"rope_parameters": {"full_attention": full, "sliding_attention": sliding}}
+    rope["rope_parameters"] = {"full_attention": full, "sliding_attention": sliding}
     return Gemma3TextConfig(**shared | rope, **gemma, sliding_window_pattern=choices.choice([1, 2, 3, 6]))
 
 
