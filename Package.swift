@@ -116,7 +116,8 @@ let package = Package(
     .testTarget(
       name: "BenchmarksTests",
       dependencies: [
-        "Adapters", "Benchmarks", "Kernels", "Models", "Quantization", "Tensors", "TestSupport",
+        "Adapters", "Benchmarks", "JSON", "Kernels", "Models", "Quantization", "Tensors",
+        "TestSupport",
       ]),
     .testTarget(name: "EvaluationTests", dependencies: ["Evaluation", "TestSupport", system]),
     .testTarget(

@@ -154,7 +154,9 @@ def random_config(architecture: str, choices: random.Random) -> PreTrainedConfig
         return MistralConfig(**shared | rope, head_dim=head_dim, sliding_window=window)
     if architecture.startswith("qwen"):
         rope = random_rope(choices, shared, ["default", "yarn"])
-        windows = dict(use_sliding_window=choices.random() < 0.6, sliding_window=window, max_window_layers=choices.randint(0, 4))
+        windows = dict(
+            use_sliding_window=choices.random() < 0.6, sliding_window=window, max_window_layers=choices.randint(0, 4)
+        )
         if windows["use_sliding_window"] and choices.random() < 0.5:
             windows["layer_types"] = types
         if architecture == "qwen2":
@@ -173,9 +175,10 @@ def random_config(architecture: str, choices: random.Random) -> PreTrainedConfig
     if architecture == "gemma2":
         rope = random_rope(choices, shared, ["default"])
         return Gemma2Config(**shared | rope, **gemma, attn_logit_softcapping=choices.choice([None, 2.0, 10.0]))
-    full = random_rope(choices, shared, ["default", "linear", "yarn", "llama3"])["rope_parameters"]
+    rope = random_rope(choices, shared, ["default", "linear", "dynamic", "yarn", "llama3"])
+    full = rope["rope_parameters"]
     sliding = {"rope_type": "default", "rope_theta": choices.choice([500.0, 10000.0])}
-    rope = {"rope_parameters": {"full_attention": full, "sliding_attention": sliding}}
+    rope["rope_parameters"] = {"full_attention": full, "sliding_attention": sliding}
     return Gemma3TextConfig(**shared | rope, **gemma, sliding_window_pattern=choices.choice([1, 2, 3, 6]))
 
 
@@ -190,8 +193,8 @@ def random_rope(choices: random.Random, shared: dict, kinds: list[str]) -> dict:
     if kind == "llama3":
         rope |= {"low_freq_factor": 1.0, "high_freq_factor": choices.choice([2.0, 4.0])}
     if kind == "yarn":
-        options = [{"beta_fast": 8.0, "beta_slow": 0.5}, {"attention_factor": 0.9}, {"mscale": 1.2, "mscale_all_dim": 0.8}]
-        rope |= choices.choice([{}, *options])
+        betas, scales = {"beta_fast": 8.0, "beta_slow": 0.5}, {"mscale": 1.2, "mscale_all_dim": 0.8}
+        rope |= choices.choice([{}, betas, {"attention_factor": 0.9}, scales])
     options = {"rope_parameters": rope}
     if kind == "dynamic":
         options["max_position_embeddings"] = choices.choice([16, 32])

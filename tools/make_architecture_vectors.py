@@ -136,7 +136,8 @@ def qwen3() -> Architecture:
 
 
 def gemma() -> Architecture:
-    config = GemmaConfig(**SHAPE | {"num_key_value_heads": 1}, head_dim=12, num_hidden_layers=3, rope_parameters=dict(PLAIN))
+    shape = SHAPE | {"num_key_value_heads": 1}
+    config = GemmaConfig(**shape, head_dim=12, num_hidden_layers=3, rope_parameters=dict(PLAIN))
     mistakes = {
         "norms are w": other_offset,
         "embeddings not scaled": embeddings_not_scaled,
@@ -167,19 +168,23 @@ def gemma3_config(**changes) -> Gemma3TextConfig:
 
 def gemma3() -> Architecture:
     full, sliding = GEMMA3_ROPE["full_attention"], GEMMA3_ROPE["sliding_attention"]
+
+    def rope(**changes: dict) -> dict:
+        return {"rope_parameters": GEMMA3_ROPE | changes}
+
     mistakes = {
         "head norms ignored": without_head_norms,
         "head norms after rotation": head_norms_after_rotation,
         "norms are w": other_offset,
-        "local base ignored": {"rope_parameters": {"full_attention": full, "sliding_attention": {**sliding, "rope_theta": 20000.0}}},
-        "local base everywhere": {"rope_parameters": {"full_attention": {**full, "rope_theta": 500.0}, "sliding_attention": sliding}},
-        "scaling ignored": {"rope_parameters": {**GEMMA3_ROPE, "full_attention": {**full, "rope_type": "default"}}},
-        "scaling on local layers too": {"rope_parameters": {**GEMMA3_ROPE, "sliding_attention": {**full, "rope_theta": 500.0}}},
+        "local base ignored": rope(sliding_attention={**sliding, "rope_theta": 20000.0}),
+        "local base everywhere": rope(full_attention={**full, "rope_theta": 500.0}),
+        "scaling ignored": rope(full_attention={**full, "rope_type": "default"}),
+        "scaling on local layers too": rope(sliding_attention={**full, "rope_theta": 500.0}),
         "window ignored": {"sliding_window": 10**6},
-        "first layer sees all": {"layer_types": ["full_attention", "sliding_attention", "sliding_attention", "full_attention"]},
+        "first layer sees all": {"layer_types": gemma3_config().layer_types[2:] + ["sliding_attention", "full_attention"]},
         "query_pre_attn_scalar = head_dim": {"query_pre_attn_scalar": 12},
         "embeddings not scaled": embeddings_not_scaled,
-    }  # fmt: skip
+    }
     variants = {"capped": {"final_logit_softcapping": 5.0}}
     return Architecture(gemma3_config(), 6, mistakes, variants=variants, adapter={"r": 2, "lora_alpha": 6})
 
@@ -289,7 +294,8 @@ def write(name: str, architecture: Architecture, directory: Path) -> None:
 
     expected["greedy.base"] = greedy(name, model, tokens[:PROMPT_COUNT])
     if architecture.adapter:
-        save_adapter(directory, directory / "lora", architecture.seed + 10, dtype=torch.bfloat16, **architecture.adapter)
+        options = {"dtype": torch.bfloat16, **architecture.adapter}
+        save_adapter(directory, directory / "lora", architecture.seed + 10, **options)
         adapted = PeftModel.from_pretrained(read(directory), directory / "lora").eval()
         expected["logits.lora"] = logits_of(adapted, tokens)
         report("lora", expected["logits.lora"], base, SMALLEST_ADAPTER_EFFECT)
@@ -304,7 +310,9 @@ def write_multimodal(directory: Path) -> None:
     with tempfile.TemporaryDirectory() as text_directory:
         save_model(text_config, Path(text_directory), seed, torch.bfloat16)
         text = read(Path(text_directory))
-    vision = dict(hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=2, image_size=8, patch_size=4)
+    vision = dict(
+        hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=2, image_size=8, patch_size=4
+    )
     config = Gemma3Config(
         text_config=text_config.to_dict(), vision_config=vision, mm_tokens_per_image=1, image_token_index=63,
         boi_token_index=61, eoi_token_index=62, eos_token_id=[0, 62], bos_token_id=1,

@@ -212,8 +212,8 @@ def version_4_form(fields: dict) -> dict:
         del old["rope_scaling"]
         old |= {"cache_implementation": "hybrid", "hidden_act": old["hidden_activation"]}
     elif old["model_type"] == "gemma3_text":  # and here a number
-        first_full = (old.pop("layer_types") + ["full_attention"]).index("full_attention")
-        old |= {"sliding_window_pattern": first_full + 1, "cache_implementation": "hybrid"}
+        del old["layer_types"]
+        old |= {"sliding_window_pattern": old.pop("_sliding_window_pattern"), "cache_implementation": "hybrid"}
     elif old["model_type"] == "gemma":  # the name stands for the approximation by tanh
         old |= {"hidden_act": "gelu", "hidden_activation": None}
     elif old["model_type"].startswith("qwen"):

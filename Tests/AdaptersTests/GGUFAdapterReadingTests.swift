@@ -72,9 +72,9 @@ struct GGUFAdapterReadingTests {
     let q = GGUFAdapterBytes().renaming("attn_v", to: "attn_q")
     let b = q.tensors[1].1
     let heads = AttentionHeadCounts(query: 1, keyValue: 1)
-    for name in ["gemma", "gemma2", "gemma3"] {
-      let gemma = try q.setting("general.architecture", to: .string(name)).read()
-      #expect(try gemma.modules(heads)[0].loraB.floatArray == b.floatArray)
+    for name in ["qwen2", "qwen3", "gemma", "gemma2", "gemma3"] {
+      let other = try q.setting("general.architecture", to: .string(name)).read()
+      #expect(try other.modules(heads)[0].loraB.floatArray == b.floatArray)
     }
     #expect(try q.read().modules(heads)[0].loraB.floatArray == [1, 0, 1, 1, 0, 1, 2, 0])
   }

@@ -2,6 +2,7 @@ import Benchmarks
 import Models
 import Quantization
 import Tensors
+import TestSupport
 import Testing
 
 struct ModelShapeTests {
@@ -34,6 +35,19 @@ struct ModelShapeTests {
       return [configuration.queryWidth, configuration.keyValueWidth]
     }
     #expect(widths == [[2048, 512], [3072, 1024], [4096, 4096], [2048, 1024], [4096, 2048]])
+  }
+
+  @Test(
+    arguments: [
+      "architectures/mistral", "architectures/qwen2", "architectures/qwen3", "architectures/gemma",
+      "architectures/gemma3", "models/llama", "models/llama-biased", "models/gemma2",
+    ])
+  func `a configuration has the tensors of its checkpoint`(name: String) throws {
+    let files = try ModelFiles(Vectors.path(name))
+    func shapes(_ infos: [TensorInfo]) -> [String: Shape] {
+      Dictionary(uniqueKeysWithValues: infos.map { ($0.name, $0.shape) })
+    }
+    #expect(try shapes(files.configuration().tensorInfos) == shapes(files.tensors.tensorInfos))
   }
 
   @Test func `no shape goes by an unknown name`() {

@@ -27,6 +27,23 @@ import Testing
     }
   }
 
+  @Test(arguments: [1, 2, 5])
+  func `a norm of heads is the norm of each by itself`(headCount: Int) throws {
+    var generator = SeededGenerator(seed: 22)
+    let rows = 3, headDimension = 12
+    let x = generator.floats(rows * headCount * headDimension, in: -5...5)
+    let weight = tensor(generator.floats(headDimension), [headDimension])
+    for kernels in try allKernels() {
+      var heads = FloatMatrix(rowCapacity: rows * headCount, columnCount: headDimension)
+      kernels.normalize(
+        matrix(x, rows: rows * headCount, columns: headDimension), weight: weight, epsilon: 1e-5,
+        unitOffset: true, into: &heads)
+      var together = matrix(x, rows: rows, columns: headCount * headDimension)
+      kernels.normalizeHeads(of: &together, weight: weight, epsilon: 1e-5, unitOffset: true)
+      #expect(array(together) == array(heads))
+    }
+  }
+
   @Test func `epsilon keeps the norm of zeros at zero`() throws {
     for kernels in try allKernels() {
       var output = FloatMatrix(rowCapacity: 1, columnCount: 8)

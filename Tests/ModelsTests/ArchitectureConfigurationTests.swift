@@ -173,6 +173,10 @@ struct ArchitectureConfigurationTests {
         "gemma3_text",
         ["rope_parameters": ["full_attention": flat], "rope_scaling": flat]
       ).contains("'rope_parameters' and 'rope_scaling' are both set"))
+    let yarn: JSONValue = ["rope_type": "yarn", "factor": 8.0, "truncate": false]
+    #expect(
+      refusal("gemma3_text", ["rope_parameters": ["full_attention": yarn]])
+        .contains("'truncate' is false"))
     #expect(
       refusal("gemma3_text", ["attn_logit_softcapping": 50.0])
         .contains("'attn_logit_softcapping' is 50"))

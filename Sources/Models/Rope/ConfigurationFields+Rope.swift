@@ -36,7 +36,7 @@ extension ConfigurationFields {
       return (try json.fields("rope_scaling"), nil)
     }
     let types = ["full_attention", "sliding_attention"]
-    for (key, value) in parameters.members where !value.isVacuous && !types.contains(key) {
+    for (key, value) in parameters.members where value != .null && !types.contains(key) {
       throw ModelError(
         .configuration,
         "\(parameters.subject): '\(key)' is \(value.shortDescription), expected an object for each "
@@ -47,7 +47,14 @@ extension ConfigurationFields {
         .configuration,
         "\(subject): 'rope_parameters' and 'rope_scaling' are both set. Remove one of them")
     }
-    return (try parameters.fields(types[0]), try parameters.fields(types[1]))
+    let byType = try types.map { try parameters.fields($0) }
+    // transformers looks for it beside the objects, where nobody writes it.
+    for case let fields? in byType where try fields.optional("truncate") == false {
+      throw ModelError(
+        .unsupported,
+        "\(fields.subject): 'truncate' is false, which transformers does not honour here")
+    }
+    return (byType[0], byType[1])
   }
 
   private func rope(
