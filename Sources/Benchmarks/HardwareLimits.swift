@@ -19,7 +19,7 @@ public struct HardwareLimits: Sendable {
   /// Multiply-adds a second that the products of a type of weights can reach; nil for floats.
   public func rate(for type: ElementType) -> Double? {
     switch type {
-    case .groupedInt8, .groupedQ4K, .groupedQ6K: int8Rate
+    case .groupedInt8, .groupedQ4K, .groupedQ5K, .groupedQ6K: int8Rate
     case .groupedInt4: narrowRate ?? int8Rate
     default: nil
     }

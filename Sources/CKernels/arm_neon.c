@@ -50,13 +50,16 @@ static inline __attribute__((always_inline)) void sum_group(
       uint8x16_t bytes = vld1q_u8(weights + 64 * load + 16 * q);
       uint8x16_t low = type == INT8 ? veorq_u8(bytes, vdupq_n_u8(0x80))
                                     : vandq_u8(bytes, vdupq_n_u8(0x0F));
+      uint8x16_t high = vshrq_n_u8(bytes, 4);
+      if (type == Q5_K) {
+        low = vorrq_u8(low, fifth_bits(weights, q, load));
+        high = vorrq_u8(high, fifth_bits(weights, q, load + 4));
+      }
       for (int i = 0; i < rows; i++) {
         const int8_t *x = quants + FLARE_GROUP_SIZE * i + 4 * load;
         sums[i][q] = vdotq_s32(sums[i][q], vreinterpretq_s8_u8(low), broadcast_chunk(x));
-        if (type != INT8) {
-          int8x16_t high = vreinterpretq_s8_u8(vshrq_n_u8(bytes, 4));
-          sums[i][q] = vdotq_s32(sums[i][q], high, broadcast_chunk(x + 16));
-        }
+        if (type != INT8)
+          sums[i][q] = vdotq_s32(sums[i][q], vreinterpretq_s8_u8(high), broadcast_chunk(x + 16));
       }
     }
   }
@@ -68,7 +71,8 @@ static inline float32x4_t group_scale(weight_type type, const uint8_t *scales,
   switch (type) {
     case INT8:
     case INT4: return load_halves(scales + 8 * q);
-    case Q4_K: return scale_q4_k(scales, block_scales, q);
+    case Q4_K:
+    case Q5_K: return scale_q4_k(scales, block_scales, q);
     case Q6_K: return load_halves(block_scales + 8 * q);
   }
 }
@@ -91,7 +95,7 @@ static inline __attribute__((always_inline)) void multiply_subtile(weight_type t
       for (int i = 0; i < rows; i++) {
         float32x4_t product = vmulq_n_f32(scale, t.scales[i]);
         totals[i][q] = vfmaq_f32(totals[i][q], vcvtq_f32_s32(sums[i][q]), product);
-        if (type != Q4_K) continue;
+        if (!has_minimums(type)) continue;
         float32x4_t minimum = minimum_q4_k(scales, block_scales, q);
         float sum = negative_sum(t.scales[i], t.starts[i]);
         totals[i][q] = vfmaq_n_f32(totals[i][q], minimum, sum);

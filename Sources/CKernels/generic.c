@@ -57,6 +57,7 @@ static inline void sum_group(weight_type type, const uint8_t *weights, const uin
     case INT8: sum_group_int8(weights, x, start, sums); break;
     case INT4: sum_group_int4(weights, x, start, sums); break;
     case Q4_K: sum_group_int4(weights, x, 0, sums); break;
+    case Q5_K: sum_group_q5_k(weights, x, sums); break;
     case Q6_K: sum_group_q6_k(weights, scales, x, sums); break;
   }
 }
@@ -67,7 +68,8 @@ static inline float group_scale(weight_type type, const uint8_t *scales,
   switch (type) {
     case INT8:
     case INT4: return half_at(scales, r);
-    case Q4_K: return scale_q4_k(scales, block_scales, r);
+    case Q4_K:
+    case Q5_K: return scale_q4_k(scales, block_scales, r);
     case Q6_K: return half_at(block_scales, r);
   }
 }
@@ -95,7 +97,7 @@ static inline void matmul(weight_type type, const flare_panels *w, const flare_a
         for (size_t r = 0; r < FLARE_PANEL_ROWS; r++) {
           float scale = group_scale(type, scales, block_scales, r) * x->scales[place];
           totals[r] = fmaf((float)sums[r], scale, totals[r]);
-          if (type != Q4_K) continue;
+          if (!has_minimums(type)) continue;
           float sum = negative_sum(x->scales[place], x->starts[place]);
           totals[r] = fmaf(minimum_q4_k(scales, block_scales, r), sum, totals[r]);
         }
@@ -113,7 +115,8 @@ static inline float element(weight_type type, const uint8_t *group, const uint8_
   switch (type) {
     case INT8: return half_at(scales, r) * (float)(byte_at(group, r, column) - 128);
     case INT4: return half_at(scales, r) * (float)(nibble_at(group, r, column) - 8);
-    case Q4_K: return element_q4_k(group, scales, block_scales, r, column);
+    case Q4_K: return element_q4_k(nibble_at(group, r, column), scales, block_scales, r);
+    case Q5_K: return element_q4_k(quant_q5_k(group, r, column), scales, block_scales, r);
     case Q6_K: return element_q6_k(group, scales, block_scales, r, column);
   }
 }
@@ -154,6 +157,10 @@ void flare_dequantize_row_int4(const flare_panels *w, size_t row, float *out) {
 
 void flare_dequantize_row_q4_k(const flare_panels *w, size_t row, float *out) {
   dequantize_row(Q4_K, w, row, out);
+}
+
+void flare_dequantize_row_q5_k(const flare_panels *w, size_t row, float *out) {
+  dequantize_row(Q5_K, w, row, out);
 }
 
 void flare_dequantize_row_q6_k(const flare_panels *w, size_t row, float *out) {

@@ -133,6 +133,7 @@ static inline __attribute__((always_inline)) void sum_group(weight_type type, in
     case INT8: sum_group_int8(rows, weights, quants, starts, sums); break;
     case INT4: sum_group_int4(rows, weights, quants, starts, sums); break;
     case Q4_K: sum_group_int4(rows, weights, quants, no_starts, sums); break;
+    case Q5_K: sum_group_q5_k(rows, weights, quants, sums); break;
     case Q6_K: sum_group_q6_k(rows, weights, scales, half, quants, sums); break;
   }
 }
@@ -142,7 +143,8 @@ static inline __m256 group_scale(weight_type type, const uint8_t *scales,
   switch (type) {
     case INT8:
     case INT4: return load_halves(scales + 16 * half);
-    case Q4_K: return scale_q4_k(scales, block_scales, half);
+    case Q4_K:
+    case Q5_K: return scale_q4_k(scales, block_scales, half);
     case Q6_K: return load_halves(block_scales + 16 * half);
   }
 }
@@ -169,7 +171,7 @@ static inline __attribute__((always_inline)) void multiply_halves(weight_type ty
         __m256 product = _mm256_mul_ps(scale, _mm256_set1_ps(t.scales[i]));
         totals[h][i] = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums[i]), product, totals[h][i]);
       }
-      if (type != Q4_K) continue;
+      if (!has_minimums(type)) continue;
       __m256 minimum = minimum_q4_k(scales, block_scales, half);
       for (int i = 0; i < rows; i++) {
         __m256 sum = _mm256_set1_ps(negative_sum(t.scales[i], t.starts[i]));

@@ -45,18 +45,23 @@ static inline __attribute__((always_inline)) void sum_group(weight_type type, in
   }
   const __m512i nibble = _mm512_set1_epi8(0x0F);
   for (int i = 0; i < rows; i++) {
-    __m512i start = type == Q4_K ? _mm512_setzero_si512() : _mm512_set1_epi32(starts[i]);
+    __m512i start = has_minimums(type) ? _mm512_setzero_si512() : _mm512_set1_epi32(starts[i]);
     sums[i] = type == INT8 ? _mm512_slli_epi32(start, 4) : start;
   }
   for (int load = 0; load < (type == INT8 ? 8 : 4); load++) {
     __m512i bytes = _mm512_loadu_si512(weights + 64 * load);
     if (type == INT8) {
       add_chunk(rows, bytes, quants + 4 * load, sums);
-    } else {
-      add_chunk(rows, _mm512_and_si512(bytes, nibble), quants + 4 * load, sums);
-      add_chunk(rows, _mm512_and_si512(_mm512_srli_epi16(bytes, 4), nibble),
-                quants + 4 * load + 16, sums);
+      continue;
     }
+    __m512i low = _mm512_and_si512(bytes, nibble);
+    __m512i high = _mm512_and_si512(_mm512_srli_epi16(bytes, 4), nibble);
+    if (type == Q5_K) {
+      low = _mm512_or_si512(low, fifth_bits(weights, load));
+      high = _mm512_or_si512(high, fifth_bits(weights, load + 4));
+    }
+    add_chunk(rows, low, quants + 4 * load, sums);
+    add_chunk(rows, high, quants + 4 * load + 16, sums);
   }
 }
 
@@ -65,7 +70,8 @@ static inline __m512 group_scale(weight_type type, const uint8_t *scales,
   switch (type) {
     case INT8:
     case INT4: return load_halves(scales);
-    case Q4_K: return scale_q4_k(scales, block_scales);
+    case Q4_K:
+    case Q5_K: return scale_q4_k(scales, block_scales);
     case Q6_K: return load_halves(block_scales);
   }
 }
@@ -85,7 +91,7 @@ static inline __attribute__((always_inline)) void multiply_tile(weight_type type
       __m512 product = _mm512_mul_ps(scale, _mm512_set1_ps(t.scales[i]));
       totals[i] = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sums[i]), product, totals[i]);
     }
-    if (type == Q4_K) {
+    if (has_minimums(type)) {
       __m512 minimum = minimum_q4_k(scales, block_scales);
       for (int i = 0; i < rows; i++) {
         __m512 sum = _mm512_set1_ps(negative_sum(t.scales[i], t.starts[i]));

@@ -7,7 +7,8 @@ extension Kernels {
   /// The tensor in the form whose products are fastest: blocks that have a `panelTwin` as panels of
   /// exactly the same values, everything else as it is.
   ///
-  /// Panels are memory of their own, as large as the blocks. Scales are taken over bit by bit, also
+  /// Panels are memory of their own, about as large as the blocks, or 8.5 bits an element for types
+  /// that become int8. Scales are taken over bit by bit, also
   /// those that are not finite: such a weight shows as NaN or infinity in whatever it is multiplied
   /// with. `hasFiniteScales(_:)` finds them.
   public func prepared(_ tensor: Tensor) -> Tensor {
@@ -18,14 +19,7 @@ extension Kernels {
   }
 
   private func repacked(_ blocks: Tensor, as layout: GroupedLayout) -> Tensor {
-    let repackPanel =
-      switch layout.elementType {
-      case .groupedInt8: unsafe flare_repack_panel_q8_0
-      case .groupedInt4: unsafe flare_repack_panel_q4_0
-      case .groupedQ4K: unsafe flare_repack_panel_q4_k
-      case .groupedQ6K: unsafe flare_repack_panel_q6_k
-      default: preconditionFailure("Not a grouped type")
-      }
+    guard let blockType = blocks.elementType.blockType else { preconditionFailure("No blocks") }
     let rowByteCount = layout.rowCount == 0 ? 0 : blocks.byteCount / layout.rowCount
     return Tensor(shape: blocks.shape, elementType: layout.elementType) { bytes in
       unsafe bytes.withUnsafeMutableBytes { buffer in
@@ -36,10 +30,11 @@ extension Kernels {
           pool.parallelFor(count: layout.panelCount) { range in
             for panel in range {
               let row = panel * GroupedLayout.panelRowCount
-              unsafe repackPanel(
-                rows + row * rowByteCount,
+              let isKnown = unsafe flare_repack_panel(
+                blockType, rows + row * rowByteCount,
                 min(GroupedLayout.panelRowCount, layout.rowCount - row), layout.groupCount,
                 panels + panel * layout.panelByteCount)
+              precondition(isKnown, "No panels of the type")
             }
           }
         }

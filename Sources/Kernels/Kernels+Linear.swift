@@ -82,6 +82,7 @@ extension Kernels {
     case .groupedInt8: unsafe table.pointee.matmul_int8
     case .groupedInt4: unsafe table.pointee.matmul_int4
     case .groupedQ4K: unsafe table.pointee.matmul_q4_k
+    case .groupedQ5K: unsafe table.pointee.matmul_q5_k
     case .groupedQ6K: unsafe table.pointee.matmul_q6_k
     default: preconditionFailure("Not a grouped type")
     }

@@ -31,6 +31,7 @@ extension Kernels {
       case .groupedInt8: unsafe flare_dequantize_row_int8
       case .groupedInt4: unsafe flare_dequantize_row_int4
       case .groupedQ4K: unsafe flare_dequantize_row_q4_k
+      case .groupedQ5K: unsafe flare_dequantize_row_q5_k
       case .groupedQ6K: unsafe flare_dequantize_row_q6_k
       default: preconditionFailure("Not a computable type")
       }

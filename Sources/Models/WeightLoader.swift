@@ -54,7 +54,8 @@ struct WeightLoader {
     }
     guard kernels.hasFiniteScales(tensor) else {
       throw ModelError(
-        .tensors, "\(subject): '\(name)' (\(info.elementType)) has a block whose scale is no number")
+        .tensors, "\(subject): '\(name)' (\(info.elementType)) has a block whose scale is no number"
+      )
     }
     return tensor
   }

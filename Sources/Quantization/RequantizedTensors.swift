@@ -78,7 +78,9 @@ public struct RequantizedTensors: TensorSource {
   /// to one that loses next to nothing.
   private static func types(from type: ElementType, of shape: Shape) -> [ElementType] {
     guard let block = type.block else {
-      let panels: [ElementType] = [.groupedInt4, .groupedQ4K, .groupedQ6K, .groupedInt8, .float16]
+      let panels: [ElementType] = [
+        .groupedInt4, .groupedQ4K, .groupedQ5K, .groupedQ6K, .groupedInt8, .float16,
+      ]
       return panels.drop { $0 != type }.filter { !$0.isQuantized || $0.isQuantizationTarget }
     }
     let finer: [ElementType] = [.blockQ5K, .blockQ6K, .blockQ80].filter {

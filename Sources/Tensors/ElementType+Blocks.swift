@@ -64,12 +64,16 @@ extension ElementType {
   }
 
   /// The grouped type that has exactly the values of this blocked type; nil when there is none.
+  ///
+  /// An element of the types that become int8 is one float16 scale times a whole number of 8 bits.
   public var panelTwin: ElementType? {
     switch self {
-    case .blockQ80: .groupedInt8
+    case .blockQ80, .blockQ50, .blockQ20, .blockQ10, .blockIQ4NL, .blockTQ10, .blockTQ20:
+      .groupedInt8
     case .blockQ40: .groupedInt4
     case .blockQ4K: .groupedQ4K
-    case .blockQ6K: .groupedQ6K
+    case .blockQ5K: .groupedQ5K
+    case .blockQ6K, .blockQ3K: .groupedQ6K
     default: nil
     }
   }

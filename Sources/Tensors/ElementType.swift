@@ -33,6 +33,8 @@ public enum ElementType: String, Sendable, Hashable, CaseIterable {
   /// 4-bit quants whose groups have a 6-bit scale and a 6-bit minimum, multiplied by two float16
   /// scales of 256 columns: the values of GGUF's Q4_K.
   case groupedQ4K = "q4_K"
+  /// 5-bit quants, otherwise as `groupedQ4K`: the values of GGUF's Q5_K.
+  case groupedQ5K = "q5_K"
   /// 6-bit quants with an 8-bit scale for 16 columns, multiplied by one float16 scale of 256: the
   /// values of GGUF's Q6_K.
   case groupedQ6K = "q6_K"

@@ -1,7 +1,7 @@
 /// Where the quants and scales of a grouped tensor lie.
 ///
 /// A matrix `[rows, columns]` is cut into *panels* of 16 rows (the last one filled up with zero
-/// rows) and each row into *groups* of 32 columns. In q4_K and q6_K eight groups make a *block* of
+/// rows) and each row into *groups* of 32 columns. In q4_K, q5_K and q6_K eight groups make a *block* of
 /// 256 columns, whose groups have integer scales that float16 scales of the block multiply. A panel
 /// holds, each from left to right, and padded with zeros to a multiple of 64 bytes:
 ///
@@ -9,6 +9,7 @@
 ///     int8     512 bytes           16 × float16               none
 ///     int4     256                 16 × float16               none
 ///     q4_K     256                 16 scales, 16 minimums     16 × float16 d, 16 × float16 dmin
+///     q5_K     320                 16 scales, 16 minimums     16 × float16 d, 16 × float16 dmin
 ///     q6_K     384                 16 scales of columns       16 × float16 d
 ///                                  0…15, 16 of 16…31
 ///
@@ -18,6 +19,8 @@
 /// - int8: chunk `c` (columns 4c…4c+3) of row `r` is the 4 bytes at `64·c + 4·r`.
 /// - int4, q4_K: chunks come in pairs; the 4 bytes at `64·p + 4·r` hold chunk `p` in their low
 ///   nibbles and chunk `p + 4` in their high nibbles.
+/// - q5_K: nibbles as in int4, and behind them the fifth bits, bit `c` of the 4 bytes at `256 + 4·r`
+///   those of chunk `c`.
 /// - q6_K: nibbles as in int4, and behind them the two bits above each: those of pairs 0 and 1 in
 ///   the 4 bytes at `256 + 4·r`, those of 2 and 3 at `320 + 4·r`.
 ///
@@ -55,7 +58,7 @@ public struct GroupedLayout: Sendable, Hashable {
   public static func columnMultiple(of type: ElementType) -> Int? {
     switch type {
     case .groupedInt8, .groupedInt4: groupSize
-    case .groupedQ4K, .groupedQ6K: blockSize
+    case .groupedQ4K, .groupedQ5K, .groupedQ6K: blockSize
     default: nil
     }
   }
@@ -69,6 +72,7 @@ public struct GroupedLayout: Sendable, Hashable {
     let bits =
       switch elementType {
       case .groupedInt8: 8
+      case .groupedQ5K: 5
       case .groupedQ6K: 6
       default: 4
       }
@@ -81,7 +85,7 @@ public struct GroupedLayout: Sendable, Hashable {
   /// Bytes of the float16 scales of one block of a panel.
   public var blockScaleByteCount: Int {
     switch elementType {
-    case .groupedQ4K: 2 * Self.panelRowCount * 2
+    case .groupedQ4K, .groupedQ5K: 2 * Self.panelRowCount * 2
     case .groupedQ6K: Self.panelRowCount * 2
     default: 0
     }

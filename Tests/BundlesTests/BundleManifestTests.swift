@@ -33,7 +33,10 @@ struct BundleManifestTests {
 
   @Test func `the text of a manifest reads back to the same manifest and text`() throws {
     var manifest = SampleBundle.description
-    manifest.packedTensors = [TensorInfo(name: "w", shape: [3, 32], elementType: .groupedInt8)]
+    manifest.packedTensors = [
+      TensorInfo(name: "v", shape: [3, 256], elementType: .blockQ2K),
+      TensorInfo(name: "w", shape: [3, 32], elementType: .groupedInt8),
+    ]
     manifest.files = [.init(path: "a/b", byteCount: 3, sha256: Self.digest)]
     let text = manifest.text
     let read = try BundleManifest(parsing: Array(text.utf8).span, path: "manifest.json")

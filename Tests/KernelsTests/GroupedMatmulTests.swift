@@ -55,7 +55,7 @@ import Testing
 
   @Test(arguments: [UInt8(0), 0xFF], [UInt8(0x80), 0x7F])
   func `extreme quants and scales of blocks do not saturate`(quants: UInt8, scales: UInt8) throws {
-    for type in [ElementType.groupedQ4K, .groupedQ6K] {
+    for type in [ElementType.groupedQ4K, .groupedQ5K, .groupedQ6K] {
       let layout = try #require(GroupedLayout(type, shape: [16, 256]))
       let weight = Tensor(shape: [16, 256], elementType: type) { bytes in
         for i in 0..<layout.blockScalesOffset {
@@ -68,9 +68,11 @@ import Testing
       }
       // Scale and minimum are the same byte, unsigned; a scale of q6_K is signed.
       let element =
-        type == .groupedQ4K
-        ? Double(scales) * (Double(quants & 15) - 1)
-        : Double(Int8(bitPattern: scales)) * (Double(quants & 63) - 32)
+        switch type {
+        case .groupedQ4K: Double(scales) * (Double(quants & 15) - 1)
+        case .groupedQ5K: Double(scales) * (Double(quants & 31) - 1)
+        default: Double(Int8(bitPattern: scales)) * (Double(quants & 63) - 32)
+        }
       for kernels in try allKernels() {
         for sign: Float in [1, -1] {
           let found = product(
@@ -106,10 +108,10 @@ import Testing
           // ulp each of at most the sum of all magnitudes.
           var magnitudes = products.reduce(0) { $0 + abs($1) }
           var roundings = Double(2 * columns / 32)
-          if type == .groupedQ4K {
+          if type == .groupedQ4K || type == .groupedQ5K {
             // So it does its minimum, and what the two subtract from is larger than the difference.
             // d, dmin are at most 0.01, scales and minimums 255.
-            magnitudes = 127 * Double(columns) * 0.01 * 255 * (15 + 1)
+            magnitudes = 127 * Double(columns) * 0.01 * 255 * (31 + 1)
             roundings *= 2
           }
           // The dequantized element is rounded too, where it has more than 24 bits.

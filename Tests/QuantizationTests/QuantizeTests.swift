@@ -38,7 +38,7 @@ import Testing
     #expect(array(tensor, with: kernels) == zeros)
   }
 
-  @Test(arguments: [ElementType.groupedQ4K, .groupedQ6K, .float32])
+  @Test(arguments: [ElementType.groupedQ4K, .groupedQ5K, .groupedQ6K, .float32])
   func `refuses types that it does not make`(type: ElementType) throws {
     let kernels = try Kernels(threadCount: 1)
     let weights = floatTensor(Array(repeating: 1, count: 256), rows: 1, columns: 256)

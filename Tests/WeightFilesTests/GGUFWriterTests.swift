@@ -107,6 +107,11 @@ struct GGUFWriterTests {
         + "IQ2_S, IQ4_XS, I8, I16, I32, I64, F64, IQ1_M, BF16, TQ1_0, TQ2_0, MXFP4, NVFP4, Q1_0, Q2_0)"
     ),
     (
+      TensorInfo(name: "t", shape: [2, 48], elementType: .blockQ80),
+      "tensor 't' has shape [2, 48], whose rows are no whole Q8_0 blocks of 32, or which is larger "
+        + "than any file"
+    ),
+    (
       TensorInfo(name: "a/b", shape: [1], elementType: .float32),
       "the tensor name 'a/b' holds a path separator"
     ),

@@ -13,15 +13,16 @@ struct SafetensorsWriterTests {
     "a": Tensor([7], shape: []),
     "packed": Tensor(
       bytes: Array(repeating: 9, count: 320), shape: [16, 32], elementType: .groupedInt4),
+    "blocks": Tensor(bytes: Array(0..<36), shape: [2, 32], elementType: .blockQ40),
     "empty": Tensor(bytes: [], shape: [0, 4], elementType: .float64),
     "half": Tensor(bytes: [0, 60], shape: [1], elementType: .float16),
   ])
 
   @Test func `a plan orders by alignment, then name, and pads the header to a cache line`() throws {
     let plan = SafetensorsPlan(Self.table.tensorInfos)
-    #expect(plan.tensors.map(\.name) == ["packed", "empty", "a", "b", "half", "b.bytes"])
+    #expect(plan.tensors.map(\.name) == ["packed", "empty", "a", "b", "half", "b.bytes", "blocks"])
     #expect(plan.headerBytes.count % 64 == 0)
-    #expect(plan.byteCount == plan.headerBytes.count + 320 + 0 + 4 + 24 + 2 + 3)
+    #expect(plan.byteCount == plan.headerBytes.count + 320 + 0 + 4 + 24 + 2 + 3 + 36)
   }
 
   @Test func `what is written is read back bit for bit`() throws {
@@ -35,6 +36,7 @@ struct SafetensorsWriterTests {
       let file = try SafetensorsFile(path)
       #expect(file.metadata == ["z": "1", "format": "pt\n"])
       #expect(file.tensorInfos == plan.tensors.map(\.stored))
+      #expect(file.info(named: "blocks")?.shape == [2, 18])
       for info in plan.tensors {
         let written = try Self.table.tensor(named: info.name).byteArray
         #expect(try file.tensor(named: info.name).byteArray == written)

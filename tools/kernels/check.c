@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "blocks/layouts.h"
 #include "forms.h"
 #include "loops/weights.h"
 
@@ -72,11 +73,12 @@ static matmul *matmul_of(const flare_kernels *form, weight_type type) {
     case INT8: return form->matmul_int8;
     case INT4: return form->matmul_int4;
     case Q4_K: return form->matmul_q4_k;
+    case Q5_K: return form->matmul_q5_k;
     case Q6_K: return form->matmul_q6_k;
   }
 }
 
-static const char *const type_names[] = {"int8", "int4", "q4_k", "q6_k"};
+static const char *const type_names[] = {"int8", "int4", "q4_k", "q5_k", "q6_k"};
 
 typedef enum { RANDOM, LOWEST, HIGHEST, NOT_FINITE } filling;
 
@@ -222,6 +224,43 @@ static void check_panel(const flare_kernels *form, const char *what, quantize_pa
   }
 }
 
+// Blocks of ggml.
+
+static void check_blocks(const flare_kernels *form) {
+  enum { COUNT = 1 << 14, MOST_BYTES = 2 * COUNT };
+  static uint8_t bytes[2][MOST_BYTES];
+  static float floats[2][COUNT];
+  static const struct {
+    flare_block_type type;
+    size_t columns, size;
+  } blocks[] = {
+#define BLOCK(TYPE, name, columns, size) {FLARE_##TYPE, columns, size},
+      EACH_BLOCK_TYPE(BLOCK)
+#undef BLOCK
+  };
+  for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) {
+    size_t count = COUNT / blocks[i].columns;
+    fill_bytes(bytes[0], count * blocks[i].size, RANDOM);
+    flare_kernels_generic.dequantize_blocks(blocks[i].type, bytes[0], count, floats[0]);
+    form->dequantize_blocks(blocks[i].type, bytes[0], count, floats[1]);
+    compare_floats(form, "dequantize_blocks", floats[1], floats[0], COUNT);
+  }
+  static const size_t written[] = {FLARE_Q4_0, FLARE_Q4_1, FLARE_Q5_0, FLARE_Q5_1,
+                                   FLARE_Q8_0, FLARE_Q4_K, FLARE_Q5_K, FLARE_Q6_K};
+  for (size_t i = 0; i < sizeof written / sizeof *written; i++)
+    for (size_t n = 0; n < 300; n++) {
+      size_t type = written[i], count = FLARE_BLOCK_SIZE / blocks[type].columns;
+      fill_floats(floats[0], FLARE_BLOCK_SIZE);
+      bool good[2];
+      for (int j = 0; j < 2; j++)
+        good[j] = (j ? form : &flare_kernels_generic)
+                      ->quantize_blocks(blocks[type].type, FLARE_F32, floats[0], 0, count, bytes[j]);
+      compare_bytes(form, "quantize_blocks", good + 1, good, sizeof *good);
+      if (good[0])
+        compare_bytes(form, "quantize_blocks", bytes[1], bytes[0], count * blocks[type].size);
+    }
+}
+
 // Conversions, and what the merge relies on.
 
 static void check_conversions(const flare_kernels *form) {
@@ -270,6 +309,7 @@ int main(void) {
                 flare_kernels_generic.quantize_panel_int8);
     check_panel(form, "quantize_panel_int4", form->quantize_panel_int4,
                 flare_kernels_generic.quantize_panel_int4);
+    check_blocks(form);
     check_conversions(form);
     check_sums(form);
     printf("%-8s %zu cases equal generic bit for bit\n", form->name, case_count);

@@ -16,25 +16,13 @@ static inline void dequantize_q2_k(const block_q2_k *block, float *out) {
   }
 }
 
-/// The scale of a group, 6 bits less 32: the low four stand in the nibbles of 8 bytes, the high two
-/// in the pairs of bits of 4 more.
-static inline int scale_in_q3_k(const uint8_t *packed, int group) {
-  int low = packed[group % 8] >> group / 8 * 4 & 0x0F;
-  int high = packed[8 + group % 4] >> group / 4 * 2 & 3;
-  return (low | high << 4) - 32;
-}
-
 static inline void dequantize_q3_k(const block_q3_k *block, float *out) {
   float d = half_in(block->d);
   for (int group = 0; group < 16; group++) {
     float scale = d * (float)scale_in_q3_k(block->scales, group);
-    const uint8_t *quants = block->quants + group / 8 * 32 + group % 2 * 16;
-    const uint8_t *high = block->high + group % 2 * 16;
-    int shift = group % 8 / 2 * 2, bit = group / 2;
-    for (int j = 0; j < 16; j++) {
-      int quant = (quants[j] >> shift & 3) | (high[j] >> bit & 1) << 2;
-      out[16 * group + j] = scale * (float)(quant - 4);
-    }
+    int quants[16];
+    load_quants_q3_k(block, group, quants);
+    for (int j = 0; j < 16; j++) out[16 * group + j] = scale * (float)quants[j];
   }
 }
 

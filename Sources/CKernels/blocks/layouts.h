@@ -1,6 +1,8 @@
 // The blocks of ggml as they lie in a GGUF file, byte by byte: numbers of more than a byte are
 // little-endian and without alignment. formats/quantization.md says what they stand for.
 
+#include <stdint.h>
+
 typedef struct { uint8_t d[2], quants[16]; } block_q4_0;
 typedef struct { uint8_t d[2], m[2], quants[16]; } block_q4_1;
 typedef struct { uint8_t d[2], high[4], quants[16]; } block_q5_0;

@@ -20,7 +20,7 @@ enum {
   FLARE_PANEL_ROWS = 16,
   /// Columns that share a scale, in weights and in activations.
   FLARE_GROUP_SIZE = 32,
-  /// Columns whose groups share scales of their scales, in q4_K and q6_K.
+  /// Columns whose groups share scales of their scales, in types with blocks.
   FLARE_BLOCK_SIZE = 256,
   /// Positions that one unpacking of a weight serves: the rows of a tile of activations.
   FLARE_TILE_ROWS = 8,
@@ -78,7 +78,7 @@ typedef struct flare_panels {
   /// Bytes from one panel to the next.
   size_t panel_size;
   size_t row_count;
-  /// Groups of 32 columns; a multiple of 8 in q4_K and q6_K.
+  /// Groups of 32 columns; a multiple of 8 in types with blocks.
   size_t group_count;
 } flare_panels;
 
@@ -158,11 +158,13 @@ typedef struct flare_kernels {
                       size_t out_stride, size_t first, size_t end);
   /// The same of weights whose groups have integer scales in blocks of 256 columns.
   ///
-  /// q4_K, where S = Σ quant · activation quant: first sum = fma(S, (d · scale) · activation scale,
+  /// q4_K and q5_K, where S = Σ quant · activation quant: first sum = fma(S, (d · scale) · activation scale,
   /// sum), then sum = fma(dmin · minimum, activation scale · −Σ activation quants, sum).
   /// q6_K, where S = Σ scale · (quant − 32) · activation quant: sum = fma(S, d · activation scale,
   /// sum).
   void (*matmul_q4_k)(const flare_panels *w, const flare_activations *x, float *out,
+                      size_t out_stride, size_t first, size_t end);
+  void (*matmul_q5_k)(const flare_panels *w, const flare_activations *x, float *out,
                       size_t out_stride, size_t first, size_t end);
   void (*matmul_q6_k)(const flare_panels *w, const flare_activations *x, float *out,
                       size_t out_stride, size_t first, size_t end);
@@ -255,24 +257,20 @@ const flare_kernels *_Nullable flare_kernels_for(const char *name);
 void flare_dequantize_row_int8(const flare_panels *w, size_t row, float *out);
 void flare_dequantize_row_int4(const flare_panels *w, size_t row, float *out);
 void flare_dequantize_row_q4_k(const flare_panels *w, size_t row, float *out);
+void flare_dequantize_row_q5_k(const flare_panels *w, size_t row, float *out);
 void flare_dequantize_row_q6_k(const flare_panels *w, size_t row, float *out);
 
 /// Whether the float16 scales of `count` consecutive blocks are finite, and no exponent of MXFP4
 /// makes its largest quant infinite.
 bool flare_blocks_are_finite(flare_block_type type, const uint8_t *blocks, size_t count);
 
-/// Packs `row_count` ≤ 16 rows of GGUF's blocks, one row after the other, as one panel that holds
-/// the same bits: Q8_0 as int8, Q4_0 as int4.
+/// Packs `row_count` ≤ 16 rows of GGUF's blocks, one row after the other, as one panel of the same
+/// values: Q8_0, Q5_0, Q2_0, Q1_0, IQ4_NL, TQ1_0 and TQ2_0 as int8, Q4_0 as int4, Q4_K as q4_K, Q5_K
+/// as q5_K, Q6_K and Q3_K as q6_K.
 ///
-/// `panel` is panel_size bytes, zero on entry.
-void flare_repack_panel_q8_0(const uint8_t *rows, size_t row_count, size_t group_count,
-                             uint8_t *panel);
-void flare_repack_panel_q4_0(const uint8_t *rows, size_t row_count, size_t group_count,
-                             uint8_t *panel);
-void flare_repack_panel_q4_k(const uint8_t *rows, size_t row_count, size_t group_count,
-                             uint8_t *panel);
-void flare_repack_panel_q6_k(const uint8_t *rows, size_t row_count, size_t group_count,
-                             uint8_t *panel);
+/// `panel` is panel_size bytes, zero on entry. Returns false for any other type.
+bool flare_repack_panel(flare_block_type type, const uint8_t *rows, size_t row_count,
+                        size_t group_count, uint8_t *panel);
 
 /// Bytes of the keys and values of one head at 64 positions; a multiple of 64.
 size_t flare_key_value_tile_size(flare_key_value_type type, size_t head_dimension);

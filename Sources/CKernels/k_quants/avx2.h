@@ -12,6 +12,40 @@ static inline __m256 minimum_q4_k(const uint8_t *scales, const uint8_t *block_sc
   return scale_q4_k(scales + FLARE_PANEL_ROWS, block_scales + 2 * FLARE_PANEL_ROWS, half);
 }
 
+/// Quants 0…31 of 8 rows: the nibbles of chunk `chunk` with their fifth bits, bit k of `bits` for
+/// chunk k.
+static inline __attribute__((always_inline)) __m256i quants_q5_k(__m256i pair, __m256i bits,
+                                                                 int chunk) {
+  if (chunk >= 4) pair = _mm256_srli_epi16(pair, 4);
+  bits = chunk < 4 ? _mm256_slli_epi16(bits, 4 - chunk) : _mm256_srli_epi16(bits, chunk - 4);
+  return _mm256_or_si256(_mm256_and_si256(pair, _mm256_set1_epi8(0x0F)),
+                         _mm256_and_si256(bits, _mm256_set1_epi8(0x10)));
+}
+
+/// Four pairs of at most 2 · 31 · 127 fit in 16 bits, so sums are widened twice a group.
+static inline __attribute__((always_inline)) void sum_group_q5_k(int rows, const uint8_t *weights,
+                                                                 const int8_t *quants,
+                                                                 __m256i *sums) {
+  const __m256i ones = _mm256_set1_epi16(1);
+  __m256i bits = _mm256_loadu_si256((const __m256i *)(weights + 256));
+  for (int i = 0; i < rows; i++) sums[i] = _mm256_setzero_si256();
+  for (int are_high = 0; are_high < 2; are_high++) {
+    __m256i pairs[FLARE_TILE_ROWS];
+    for (int i = 0; i < rows; i++) pairs[i] = _mm256_setzero_si256();
+    for (int load = 0; load < 4; load++) {
+      __m256i pair = _mm256_loadu_si256((const __m256i *)(weights + 64 * load));
+      int chunk = load + 4 * are_high;
+      __m256i unsigned_weights = quants_q5_k(pair, bits, chunk);
+      for (int i = 0; i < rows; i++) {
+        __m256i x = broadcast_chunk(quants + FLARE_GROUP_SIZE * i + 4 * chunk);
+        pairs[i] = _mm256_add_epi16(pairs[i], _mm256_maddubs_epi16(unsigned_weights, x));
+      }
+    }
+    for (int i = 0; i < rows; i++)
+      sums[i] = _mm256_add_epi32(sums[i], _mm256_madd_epi16(pairs[i], ones));
+  }
+}
+
 /// Quants −32…31 of 8 rows: nibbles of a load, low ones for columns 0…15 and high ones for 16…31,
 /// with their two bits from `bits`, which serve an even and an odd load.
 static inline __attribute__((always_inline)) __m256i quants_q6_k(__m256i pair, __m256i bits,

@@ -12,6 +12,14 @@ static inline __m512 minimum_q4_k(const uint8_t *scales, const uint8_t *block_sc
   return scale_q4_k(scales + FLARE_PANEL_ROWS, block_scales + 2 * FLARE_PANEL_ROWS);
 }
 
+/// The fifth bits of the quants of a chunk of q5_K, bit k of the plane behind all nibbles for chunk k.
+static inline __attribute__((always_inline)) __m512i fifth_bits(const uint8_t *weights, int chunk) {
+  __m512i bits = _mm512_loadu_si512(weights + 256);
+  bits = chunk < 4 ? _mm512_slli_epi16(bits, (unsigned)(4 - chunk))
+                   : _mm512_srli_epi16(bits, (unsigned)(chunk - 4));
+  return _mm512_and_si512(bits, _mm512_set1_epi8(0x10));
+}
+
 /// Quants −32…31 of 16 rows: the nibbles of load p, low ones for columns 0…15 and high ones for
 /// 16…31, with their two bits from the plane behind all nibbles.
 static inline __attribute__((always_inline)) __m512i quants_q6_k(const uint8_t *weights, int p,

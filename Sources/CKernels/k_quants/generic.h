@@ -11,10 +11,23 @@ static inline float minimum_q4_k(const uint8_t *scales, const uint8_t *block_sca
   return half_at(block_scales, FLARE_PANEL_ROWS + r) * (float)scales[FLARE_PANEL_ROWS + r];
 }
 
-static inline float element_q4_k(const uint8_t *group, const uint8_t *scales,
-                                 const uint8_t *block_scales, size_t r, size_t column) {
-  float positive = scale_q4_k(scales, block_scales, r) * (float)nibble_at(group, r, column);
+static inline float element_q4_k(int quant, const uint8_t *scales, const uint8_t *block_scales,
+                                 size_t r) {
+  float positive = scale_q4_k(scales, block_scales, r) * (float)quant;
   return positive - minimum_q4_k(scales, block_scales, r);
+}
+
+/// A quant of 5 bits: its nibble and, from the plane behind all nibbles, bit k of a byte for chunk k.
+static inline int quant_q5_k(const uint8_t *group, size_t r, size_t column) {
+  int bits = byte_at(group + 256, r, column % 4);
+  return nibble_at(group, r, column) | (bits >> column / 4 & 1) << 4;
+}
+
+static inline void sum_group_q5_k(const uint8_t *weights, const int8_t *x, int32_t *sums) {
+  for (size_t r = 0; r < FLARE_PANEL_ROWS; r++) {
+    sums[r] = 0;
+    for (size_t c = 0; c < FLARE_GROUP_SIZE; c++) sums[r] += quant_q5_k(weights, r, c) * x[c];
+  }
 }
 
 /// A quant of 6 bits: its nibble and, from the plane behind all nibbles, the two bits above.

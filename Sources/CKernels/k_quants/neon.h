@@ -19,6 +19,13 @@ static inline float32x4_t minimum_q4_k(const uint8_t *scales, const uint8_t *blo
   return scale_q4_k(scales + FLARE_PANEL_ROWS, block_scales + 2 * FLARE_PANEL_ROWS, q);
 }
 
+/// The fifth bits of the quants of a chunk of q5_K, bit k of the plane behind all nibbles for chunk k.
+static inline __attribute__((always_inline)) uint8x16_t fifth_bits(const uint8_t *weights, int q,
+                                                                   int chunk) {
+  uint8x16_t bits = vld1q_u8(weights + 256 + 16 * q);
+  return vandq_u8(vshlq_u8(bits, vdupq_n_s8((int8_t)(4 - chunk))), vdupq_n_u8(0x10));
+}
+
 /// Quants −32…31 of 4 rows: the nibbles of load p, low ones for columns 0…15 and high ones for
 /// 16…31, with their two bits from the plane behind all nibbles.
 static inline __attribute__((always_inline)) int8x16_t quants_q6_k(const uint8_t *weights, int p,

@@ -34,6 +34,7 @@
       .matmul_int8 = OP(matmul_int8),                  \
       .matmul_int4 = OP(matmul_int4),                  \
       .matmul_q4_k = OP(matmul_q4_k),                  \
+      .matmul_q5_k = OP(matmul_q5_k),                  \
       .matmul_q6_k = OP(matmul_q6_k),                  \
       .quantize_panel_int8 = OP(quantize_panel_int8),  \
       .quantize_panel_int4 = OP(quantize_panel_int4),  \

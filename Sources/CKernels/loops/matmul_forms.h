@@ -9,6 +9,7 @@
 MATMUL(int8, INT8)
 MATMUL(int4, INT4)
 MATMUL(q4_k, Q4_K)
+MATMUL(q5_k, Q5_K)
 MATMUL(q6_k, Q6_K)
 
 #undef MATMUL

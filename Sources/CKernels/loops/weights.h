@@ -1,6 +1,6 @@
 // The types of grouped weights and the parts of their panels.
 
-typedef enum { INT8, INT4, Q4_K, Q6_K } weight_type;
+typedef enum { INT8, INT4, Q4_K, Q5_K, Q6_K } weight_type;
 
 /// Bytes of the scales of one group of a panel, of every type.
 #define GROUP_SCALES_SIZE (2 * FLARE_PANEL_ROWS)
@@ -9,13 +9,16 @@ typedef enum { INT8, INT4, Q4_K, Q6_K } weight_type;
 
 /// Bytes of the quants of one group of a panel.
 static inline size_t group_size(weight_type type) {
-  const size_t bits = type == INT8 ? 8 : type == Q6_K ? 6 : 4;
+  const size_t bits = type == INT8 ? 8 : type == Q6_K ? 6 : type == Q5_K ? 5 : 4;
   return FLARE_PANEL_ROWS * FLARE_GROUP_SIZE * bits / 8;
 }
 
+/// Whether groups have minimums, which are subtracted from every element.
+static inline bool has_minimums(weight_type type) { return type == Q4_K || type == Q5_K; }
+
 /// Bytes of the scales of one block of a panel: d and dmin, d, or none.
 static inline size_t block_scales_size(weight_type type) {
-  const size_t halves = type == Q4_K ? 2 : type == Q6_K ? 1 : 0;
+  const size_t halves = has_minimums(type) ? 2 : type == Q6_K ? 1 : 0;
   return halves * 2 * FLARE_PANEL_ROWS;
 }
 
@@ -32,7 +35,7 @@ static inline panel_parts parts_of_panel(weight_type type, const flare_panels *w
   return parts;
 }
 
-/// −Σ of the activations of a group: what the minimums of Q4_K are multiplied with.
+/// −Σ of the activations of a group: what minimums are multiplied with.
 static inline float negative_sum(float scale, int32_t start) {
   return scale * ((float)start * 0.125f);
 }

@@ -98,6 +98,11 @@ public struct GGUFPlan: Sendable {
         "tensor '\(info.name)' has type \(info.elementType), which GGUF cannot hold "
           + "(it can: \(GGMLType.representableNames))")
     }
+    guard type.byteCount(of: info.shape) != nil else {
+      throw GGUFPlanError(
+        "tensor '\(info.name)' has shape \(info.shape), whose rows are no whole \(type) blocks of "
+          + "\(type.blockElementCount), or which is larger than any file")
+    }
     return type
   }
 }
