@@ -32,6 +32,16 @@ LLAMA3 = (
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 QWEN2 = LLAMA3.replace(r"\p{N}{1,3}", r"\p{N}")
+SMALL, CAPITAL = r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]", r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]"
+REST = r"| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+TEKKEN = (
+    rf"[^\r\n\p{{L}}\p{{N}}]?{CAPITAL}*{SMALL}+|[^\r\n\p{{L}}\p{{N}}]?{CAPITAL}+{SMALL}*|\p{{N}}" + REST
+)
+CONTRACTION = "(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+O200K = (
+    rf"[^\r\n\p{{L}}\p{{N}}]?{CAPITAL}*{SMALL}+{CONTRACTION}"
+    rf"|[^\r\n\p{{L}}\p{{N}}]?{CAPITAL}+{SMALL}*{CONTRACTION}|\p{{N}}{{1,3}}" + REST
+)
 
 CORPUS = """
 The lighthouse keeper's daughter couldn't sleep, so she'd counted the ships until they'd gone.
@@ -246,7 +256,19 @@ def add_tokens_with_options(tokenizer):
     tokenizer.add_tokens([AddedToken("flare", single_word=True, normalized=False), AddedToken("soft token", normalized=True)])
 
 
-FAMILIES = [llama3, gpt2, qwen2, gemma, llama2, mistral, assorted]
+def tekken():
+    tokenizer = byte_level(360, ["<unk>", "<s>", "</s>"], split_then_bytes(TEKKEN), ignore_merges=True)
+    tokenizer.post_processor = template(tokenizer, "<s>")
+    return json.loads(tokenizer.to_str())
+
+
+def llama4():
+    tokenizer = byte_level(360, [], split_then_bytes(O200K))
+    tokenizer.add_special_tokens(["<|begin_of_text|>", "<|eot|>"])
+    return json.loads(tokenizer.to_str())
+
+
+FAMILIES = [llama3, gpt2, qwen2, gemma, llama2, mistral, assorted, tekken, llama4]
 
 
 def cases_of(tokenizer, texts, rng):

@@ -13,11 +13,14 @@ struct ByteFallback: Sendable {
     tokens = (0...UInt8.max).map { vocabulary.id(of: ByteToken.bytes(of: $0)) }
   }
 
+  /// Whether a model spells at all.
+  var isSpelling: Bool { !tokens.isEmpty }
+
   /// Appends the tokens of each byte of `text`.
   ///
   /// - Returns: false, with nothing appended, when the vocabulary lacks one of the bytes.
   func append<ID: BinaryInteger>(_ text: Span<UInt8>, to ids: inout [ID]) -> Bool {
-    if tokens.isEmpty { return false }
+    if !isSpelling { return false }
     let count = ids.count
     for index in text.indices {
       guard let id = tokens[Int(text[index])] else {

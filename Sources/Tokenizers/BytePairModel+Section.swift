@@ -46,34 +46,43 @@ extension TokenTable {
 
 extension MergeTable {
   fileprivate init(_ section: Section, vocabulary: TokenTable) throws(TokenizerError) {
-    guard let values = section.value("merges")?.array else {
-      throw section.malformed("'merges' is missing, expected a list of pairs of tokens")
-    }
-    self.init(minimumCapacity: values.count)
-    for (index, value) in values.enumerated() {
-      guard let (left, right) = Self.pair(value) else {
-        throw section.malformed(
-          "'merges'[\(index)] is \(value.shortDescription), expected two tokens")
+    let pairs = try Self.pairs(section)
+    self.init(minimumCapacity: pairs.count)
+    for (index, pair) in pairs.enumerated() {
+      func id(of token: String) throws(TokenizerError) -> Int32 {
+        if let id = vocabulary.id(of: Array(token.utf8)) { return id }
+        throw section.malformed("'merges'[\(index)] needs the token '\(token)', not in 'vocab'")
       }
-      func id(of token: [UInt8]) throws(TokenizerError) -> Int32 {
-        if let id = vocabulary.id(of: token) { return id }
-        let name = String(decoding: token, as: UTF8.self)
-        throw section.malformed("'merges'[\(index)] needs the token '\(name)', not in 'vocab'")
-      }
-      append(try id(of: left), try id(of: right), result: try id(of: left + right))
+      append(
+        try id(of: pair.left), try id(of: pair.right), result: try id(of: pair.left + pair.right))
     }
   }
 
-  /// The two tokens of a merge: `["a", "b"]`, or `"a b"` as files before 2024 have it.
-  private static func pair(_ value: JSONValue) -> (left: [UInt8], right: [UInt8])? {
-    if let pair = value.array {
-      guard pair.count == 2, let left = pair[0].string, let right = pair[1].string else {
-        return nil
-      }
-      return (Array(left.utf8), Array(right.utf8))
+  /// The two tokens of every merge: `["a", "b"]`, or `"a b"` as files before 2024 have it.
+  static func pairs(
+    _ section: Section
+  ) throws(TokenizerError) -> [(left: String, right: String)] {
+    guard let values = section.value("merges")?.array else {
+      throw section.malformed("'merges' is missing, expected a list of pairs of tokens")
     }
-    guard let text = value.string else { return nil }
-    let parts = text.utf8.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
-    return parts.count == 2 ? (Array(parts[0]), Array(parts[1])) : nil
+    var pairs: [(left: String, right: String)] = []
+    pairs.reserveCapacity(values.count)
+    for (index, value) in values.enumerated() {
+      let parts = value.array?.compactMap(\.string) ?? value.string?.splitMerge ?? []
+      guard parts.count == 2 else {
+        throw section.malformed(
+          "'merges'[\(index)] is \(value.shortDescription), expected two tokens")
+      }
+      pairs.append((parts[0], parts[1]))
+    }
+    return pairs
+  }
+}
+
+extension String {
+  /// The parts between spaces, empty ones too: the two tokens of a merge in one string.
+  var splitMerge: [String] {
+    utf8.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
+      .map { String(Substring($0)) }
   }
 }

@@ -12,8 +12,11 @@ enum Normalizer: Sendable {
   case sequence([Normalizer])
   case prepend([UInt8])
   case replace([UInt8], with: [UInt8])
+  /// Every run of two spaces or more becomes `with`.
+  case squeezeSpaces(with: [UInt8])
   case composed
   case lowercase
+  case mapped(CharacterMap)
   case strip(left: Bool, right: Bool)
   case sentencePiece(SentencePieceNormalizer)
 
@@ -25,6 +28,8 @@ enum Normalizer: Sendable {
       if !segment.bytes.isEmpty { segment.bytes = prefix + segment.bytes }
     case .replace(let pattern, let content):
       segment.bytes = segment.bytes.replacing(pattern, with: content)
+    case .squeezeSpaces(let content):
+      segment.bytes = segment.bytes.squeezingSpaces(to: content)
     case .composed:
       // The standard library's own NFC. It has an underscore because its name is not settled.
       segment.bytes = String(decoding: segment.bytes, as: UTF8.self)._nfcCodeUnits
@@ -32,10 +37,12 @@ enum Normalizer: Sendable {
       // Character by character, so a final sigma becomes σ and not ς.
       let text = String(decoding: segment.bytes, as: UTF8.self)
       segment.bytes = text.unicodeScalars.flatMap { $0.properties.lowercaseMapping.utf8 }
+    case .mapped(let map):
+      segment.bytes = map.mapping(segment.bytes)
     case .strip(let left, let right):
       segment.strip(left: left, right: right)
     case .sentencePiece(let normalizer):
-      segment.bytes = normalizer.apply(to: segment.bytes)
+      segment.bytes = normalizer.apply(to: segment)
     }
   }
 }
@@ -60,6 +67,27 @@ extension Segment {
   }
 }
 
+extension [UInt8] {
+  /// The bytes with every run of at least two spaces replaced by `content`.
+  fileprivate func squeezingSpaces(to content: [UInt8]) -> [UInt8] {
+    var result: [UInt8] = []
+    result.reserveCapacity(count)
+    var position = 0
+    while position < count {
+      var end = position
+      while end < count, self[end] == UInt8(ascii: " ") { end += 1 }
+      if end - position >= 2 {
+        result += content
+        position = end
+      } else {
+        result.append(self[position])
+        position += 1
+      }
+    }
+    return result
+  }
+}
+
 extension Normalizer {
   init(_ section: Section) throws(TokenizerError) {
     let type: String = try section.required("type")
@@ -74,8 +102,12 @@ extension Normalizer {
       self = .prepend(Array(try section.required("prepend", as: String.self).utf8))
     case "Replace":
       try section.allowOnly(["type", "pattern", "content"])
-      let content: String = try section.required("content")
-      self = .replace(try section.literalPattern("pattern"), with: Array(content.utf8))
+      let content = Array(try section.required("content", as: String.self).utf8)
+      if try section.section("pattern")?.optional("Regex") == " {2,}" {
+        self = .squeezeSpaces(with: content)
+      } else {
+        self = .replace(try section.literalPattern("pattern"), with: content)
+      }
     case "NFC":
       try section.allowOnly(["type"])
       self = .composed
@@ -87,9 +119,16 @@ extension Normalizer {
       self = .strip(
         left: try section.optional("strip_left") ?? true,
         right: try section.optional("strip_right") ?? true)
+    case "Precompiled":
+      try section.allowOnly(["type", "precompiled_charsmap"])
+      let text: String = try section.required("precompiled_charsmap")
+      guard let map = Base64.decode(text).flatMap(CharacterMap.init) else {
+        throw section.malformed("'precompiled_charsmap' is damaged")
+      }
+      self = .mapped(map)
     default:
       throw section.unknownType(
-        type, known: "Sequence, Prepend, Replace, NFC, Lowercase, Strip")
+        type, known: "Sequence, Prepend, Replace, NFC, Lowercase, Precompiled, Strip")
     }
   }
 }

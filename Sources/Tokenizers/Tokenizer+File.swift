@@ -11,7 +11,7 @@ extension Tokenizer {
     ["tokenizer.json", "tokenizer.model"].map { directory.appending($0) }.first(where: \.exists)
   }
 
-  /// Reads a `tokenizer.json`, a GGUF file, which may hold a vocabulary only, or the tokenizer in
+  /// Reads a `tokenizer.json`, a `tokenizer.model`, a GGUF file, which may hold a vocabulary only, or the tokenizer in
   /// the directory at `path`.
   ///
   /// - Throws: `TokenizerError` when the file cannot be read, contradicts itself, or asks for
@@ -23,6 +23,8 @@ extension Tokenizer {
           .unreadable, "\(path): has no tokenizer: neither 'tokenizer.json' nor 'tokenizer.model'")
       }
       try self.init(contentsOf: file)
+    } else if path.extension == "model" {
+      try self.init(try PieceVocabulary(sentencePiece: path))
     } else if path.extension == "gguf" {
       let file: GGUFFile
       do throws(WeightFileError) {
@@ -32,22 +34,9 @@ extension Tokenizer {
       }
       try self.init(file.fields)
     } else {
-      try self.init(json: path)
+      try self.init(
+        try JSONValue(tokenizerFile: path), name: path.lastComponent?.string ?? path.string)
     }
-  }
-
-  private init(json path: FilePath) throws(TokenizerError) {
-    let name = path.lastComponent?.string ?? path.string
-    let document: JSONValue
-    do {
-      let file = try MappedFile(path)
-      document = try JSONValue(parsing: Span(_bytes: file.bytes))
-    } catch let error as FileError {
-      throw TokenizerError(.unreadable, error.description)
-    } catch {
-      throw TokenizerError(.malformed, "\(name): \(error)")
-    }
-    try self.init(document, name: name)
   }
 
   /// Makes a tokenizer of a parsed `tokenizer.json`.

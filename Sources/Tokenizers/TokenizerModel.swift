@@ -2,11 +2,13 @@
 enum TokenizerModel: Sendable {
   case bytePair(BytePairModel)
   case scoredPair(ScoredPairModel)
+  case unigram(UnigramModel)
 
   var vocabulary: TokenTable {
     switch self {
     case .bytePair(let model): model.vocabulary
     case .scoredPair(let model): model.vocabulary
+    case .unigram(let model): model.vocabulary
     }
   }
 
@@ -15,6 +17,7 @@ enum TokenizerModel: Sendable {
     switch self {
     case .bytePair(let model): model.encode(word, into: &result)
     case .scoredPair(let model): model.encode(word, into: &result)
+    case .unigram(let model): model.encode(word, into: &result)
     }
   }
 }
@@ -25,7 +28,8 @@ extension TokenizerModel {
     let type = try section.optional("type", as: String.self) ?? "BPE"
     switch type {
     case "BPE": self = .bytePair(try BytePairModel(section))
-    default: throw section.unknownType(type, known: "BPE")
+    case "Unigram": self = .unigram(try UnigramModel(section))
+    default: throw section.unknownType(type, known: "BPE, Unigram")
     }
   }
 }

@@ -6,11 +6,19 @@ import Tokenizers
 
 /// The golden files that `tools/make_tokenizer_vectors.py` writes with Hugging Face's `tokenizers`.
 enum TokenizerVectors {
-  static let names = ["llama3", "gpt2", "qwen2", "gemma", "llama2", "mistral", "assorted"]
+  static let names = [
+    "llama3", "gpt2", "qwen2", "gemma", "llama2", "mistral", "assorted", "tekken", "llama4",
+    "sentencepiece/unigram_json",
+  ]
+
+  /// Models that `tools/make_sentencepiece_vectors.py` trains, and what sentencepiece makes of text.
+  static let sentencePieceNames = ["llama", "gemma", "plain", "t5", "unigram"]
+    .map { "sentencepiece/\($0)" }
 
   static func directory(_ name: String, file: String = #filePath) -> FilePath {
     FilePath(file).removingLastComponent().removingLastComponent()
-      .appending("Vectors/tokenizers").appending(name)
+      .appending("Vectors").pushing(
+        FilePath(name.contains("/") ? name : "tokenizers/\(name)"))
   }
 
   static func tokenizer(_ name: String) throws -> Tokenizer {

@@ -17,21 +17,38 @@ extension PieceVocabulary {
       beginID = 1
       endID = 2
       unknownID = 0
+    case "t5":
+      algorithm = .unigram
+      addsEnd = true
+      endID = 1
+      unknownID = 2
+      paddingID = 0
+      if let bytes: [Int] = try keys.optional("precompiled_charsmap") {
+        guard let map = CharacterMap(bytes.map { UInt8(truncatingIfNeeded: $0) }) else {
+          throw keys.malformed("precompiled_charsmap", "is damaged")
+        }
+        characterMap = map
+      }
     case "gpt2":
       let style = try keys.byteLevelStyle()
       algorithm = .bytePairs(style, merges: try keys.merges())
       addsBegin = style.addsBegin
-      addsSpacePrefix = false
+      spacePrefix = .none
     default:
-      throw keys.unsupported("model", "is '\(model)', which is not supported (known: llama, gpt2)")
+      throw keys.unsupported("model", "is '\(model)', which is not supported (known: llama, gpt2, t5)")
     }
     beginID = try keys.optional("bos_token_id") ?? beginID
     endID = try keys.optional("eos_token_id") ?? endID
     unknownID = try keys.optional("unknown_token_id") ?? unknownID
-    paddingID = try keys.optional("padding_token_id")
+    paddingID = try keys.optional("padding_token_id") ?? paddingID
     addsBegin = try keys.optional("add_bos_token") ?? addsBegin
     addsEnd = try keys.optional("add_eos_token") ?? addsEnd
-    addsSpacePrefix = try keys.optional("add_space_prefix") ?? addsSpacePrefix
+    if let addsPrefix: Bool = try keys.optional("add_space_prefix") {
+      spacePrefix = addsPrefix ? .always : .none
+    }
+    if spacePrefix == .always, try keys.optional("flare_space_prefix") == "first" {
+      spacePrefix = .first
+    }
     removesExtraSpaces = try keys.optional("remove_extra_whitespaces") ?? removesExtraSpaces
     if try keys.optional("normalizer.lowercase") ?? false {
       throw keys.unsupported("normalizer.lowercase", "is true and not supported")
@@ -116,11 +133,11 @@ private struct GGUFTokenizerKeys {
     var merges: [(left: String, right: String)] = []
     merges.reserveCapacity(texts.count)
     for (index, text) in texts.enumerated() {
-      let parts = text.utf8.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
-      guard parts.count == 2, let left = String(parts[0]), let right = String(parts[1]) else {
+      let parts = text.splitMerge
+      guard parts.count == 2 else {
         throw malformed("merges", "has '\(text)' at \(index), expected two tokens and a space")
       }
-      merges.append((left, right))
+      merges.append((parts[0], parts[1]))
     }
     return merges
   }

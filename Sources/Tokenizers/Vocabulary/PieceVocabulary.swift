@@ -28,8 +28,19 @@ struct PieceVocabulary: Sendable {
   enum Algorithm: Sendable {
     /// SentencePiece's BPE, in which scores say what merges first.
     case scoredPairs
+    /// SentencePiece's unigram model, in which the sum of scores says what a text becomes.
+    case unigram
     /// BPE over bytes, with its list of merges.
     case bytePairs(ByteLevelStyle, merges: [(left: String, right: String)])
+  }
+
+  /// Where a space is put in front of text.
+  enum SpacePrefix: String, Sendable {
+    case none
+    /// Before every stretch of text, also after an added token: SentencePiece and `Prepend`.
+    case always
+    /// At the beginning of the input, unless it has one: `Metaspace` with `first`.
+    case first
   }
 
   /// What messages call the vocabulary: the file it comes from.
@@ -44,9 +55,12 @@ struct PieceVocabulary: Sendable {
   var addsBegin = false
   var addsEnd = false
 
-  /// Whether a space is put in front of a text.
-  var addsSpacePrefix = true
+  var spacePrefix = SpacePrefix.always
   var removesExtraSpaces = false
+  var characterMap: CharacterMap?
+  /// Whether user-defined pieces are part of the text that SentencePiece normalizes, and not cut
+  /// off before. A `tokenizer.model` by itself has it so.
+  var symbolsAreNormalized = false
 }
 
 extension PieceVocabulary {
@@ -118,9 +132,9 @@ extension PieceVocabulary {
 
 extension AddedToken {
   /// A token that is looked for as it is written.
-  init(id: Int, content: String, isSpecial: Bool) {
+  init(id: Int, content: String, isSpecial: Bool, isNormalized: Bool = false) {
     self.init(
       id: id, content: content, isSpecial: isSpecial, isSingleWord: false, stripsLeft: false,
-      stripsRight: false, isNormalized: false)
+      stripsRight: false, isNormalized: isNormalized)
   }
 }

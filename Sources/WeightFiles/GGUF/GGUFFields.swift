@@ -5,6 +5,12 @@ public struct GGUFFields: Sendable {
   public let path: FilePath
   public let metadata: GGUFMetadata
 
+  /// - Parameter path: what messages call the metadata.
+  public init(path: FilePath, metadata: GGUFMetadata) {
+    self.path = path
+    self.metadata = metadata
+  }
+
   /// The value of `key`.
   ///
   /// - Throws: `WeightFileError` when the key is absent or its value is of another type.

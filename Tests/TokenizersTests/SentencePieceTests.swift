@@ -1,0 +1,32 @@
+import Testing
+
+@testable import Tokenizers
+
+/// Ids and texts equal to those of sentencepiece, for every rule a `tokenizer.model` can ask for.
+struct SentencePieceTests {
+  @Test(arguments: TokenizerVectors.sentencePieceNames)
+  func `ids equal sentencepiece's on difficult texts`(name: String) throws {
+    let tokenizer = try TokenizerVectors.tokenizer(name)
+    let cases = try TokenizerVectors.encodings(name)
+    #expect(cases.count > 200)
+    for row in cases {
+      let ids = tokenizer.encode(row.text, addingSpecialTokens: false)
+      #expect(ids == row.ids, Comment(rawValue: row.text.debugDescription))
+    }
+  }
+
+  @Test(arguments: TokenizerVectors.sentencePieceNames)
+  func `decoded texts equal sentencepiece's`(name: String) throws {
+    let tokenizer = try TokenizerVectors.tokenizer(name)
+    for row in try TokenizerVectors.decodings(name) {
+      #expect(tokenizer.decode(row.ids).utf8.elementsEqual(row.text.utf8), "\(row.ids)")
+    }
+  }
+
+  @Test func `a model for Llama begins a text once, one for T5 has nothing to begin with`() throws {
+    let llama = try TokenizerVectors.tokenizer("sentencepiece/llama")
+    let begin = try #require(llama.id(of: "<s>"))
+    #expect(llama.encode("a").first == begin && llama.encode("<s>a").filter { $0 == begin } == [begin])
+    #expect(try TokenizerVectors.tokenizer("sentencepiece/t5").specialTokensAround == ([], []))
+  }
+}
