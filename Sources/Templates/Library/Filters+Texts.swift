@@ -88,7 +88,8 @@ extension Filters {
     let leeway = try parameters.integer("leeway") ?? 5
     guard length >= end.count, leeway >= 0 else {
       throw TemplateError(
-        .evaluation, "'truncate' wants a length of at least \(end.count) and a leeway of at least 0")
+        .evaluation, "'truncate' wants a length of at least \(end.count) and a leeway of at least 0"
+      )
     }
     let text = value.printed
     guard text.count - length > leeway else { return .string(text) }

@@ -74,7 +74,8 @@ enum Global: String, CaseIterable {
       for pair in try evaluator.elements(of: pairs) {
         let parts = try evaluator.elements(of: pair)
         guard parts.count == 2 else {
-          throw TemplateError(.evaluation, "\(parameters.callee) takes pairs, got \(parts.count) values")
+          throw TemplateError(
+            .evaluation, "\(parameters.callee) takes pairs, got \(parts.count) values")
         }
         table[try evaluator.hashable(parts[0])] = parts[1]
       }
