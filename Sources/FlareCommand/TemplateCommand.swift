@@ -51,7 +51,10 @@ struct TemplateCommand: ParsableCommand {
     let document = try JSONValue(contentsOfInput: messages)
     let subject = messages == "-" ? "standard input" : "\(messages)"
     var variables = document.object ?? [:]
-    let list = document.object == nil ? document : document["messages"] ?? .null
+    if document.object != nil, document["messages"] == nil {
+      throw ModelError(.chat, "\(subject): 'messages' is missing, expected a list of messages")
+    }
+    let list = document["messages"] ?? document
     let turns = chat.opening + (try ChatMessage.list(list, subject: subject))
     let tools = document["tools"]
     let documents = document["documents"]
