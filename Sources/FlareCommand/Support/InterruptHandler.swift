@@ -8,7 +8,9 @@ import Files
 #endif
 
 /// While it lives, an interrupt or a termination removes what is half-written before the process
-/// ends. An interrupt while a stoppable task runs is for that task alone.
+/// ends.
+///
+/// An interrupt while a stoppable task runs is for that task alone.
 struct InterruptHandler {
   private let sources: [any DispatchSourceSignal]
 

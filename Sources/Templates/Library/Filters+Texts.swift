@@ -150,7 +150,7 @@ extension Evaluator {
     _ text: Text, to width: Int, _ sides: Text.Sides, with filler: Unicode.Scalar
   ) throws(TemplateError) -> Text {
     try checkLength(width)
-    let missing = max(width - text.count, 0)
+    let missing = max(max(width, 0) - text.count, 0)
     let left =
       switch sides {
       case .left: missing
