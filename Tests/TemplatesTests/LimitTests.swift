@@ -1,3 +1,4 @@
+import JSON
 import Templates
 import TestSupport
 import Testing
