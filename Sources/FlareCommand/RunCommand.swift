@@ -22,6 +22,12 @@ struct RunCommand: ParsableCommand {
       back with the answer. Answers are JSON lines in the order of the file, each the text that its \
       request gets alone.
 
+      With --chat the prompt is one user message, written with the model's chat template; 'flare \
+      template' shows what the model then reads. A source is written the same way.
+
+      EXAMPLE:
+        flare run model.flare --chat --system "Answer in one sentence." -p "Who owns the cafe?"
+
       EXAMPLE:
         flare run model.flare --batch requests.jsonl --batch-size 16 -n 64 > answers.jsonl
       """)
@@ -39,6 +45,11 @@ struct RunCommand: ParsableCommand {
 
   @OptionGroup var sourceOptions: SourceOptions
   @OptionGroup var adapters: AdapterOptions
+
+  @Flag(help: "Write the prompt with the model's chat template, as one user message.")
+  var chat = false
+
+  @OptionGroup var chatOptions: ChatOptions
 
   @OptionGroup var generation: GenerationArguments
 
@@ -62,6 +73,9 @@ struct RunCommand: ParsableCommand {
     guard (prompt == nil) != (batch == nil) else {
       throw ValidationError("give a prompt with '-p', or requests with '--batch'")
     }
+    guard chat || !chatOptions.isGiven else {
+      throw ValidationError("'--system' and the options of chat templates are for '--chat'")
+    }
     guard batch != nil else {
       guard batchSize == nil else { throw ValidationError("'--batch-size' is for '--batch'") }
       return
@@ -73,6 +87,7 @@ struct RunCommand: ParsableCommand {
     let others = [
       ("--source", source != nil), ("--source-states", sourceOptions.sourceStates != nil),
       ("--source-cache", sourceOptions.sourceCache != nil), ("--echo", echo), ("--json", json),
+      ("--chat", chat),
     ]
     guard let other = others.first(where: \.1)?.0 else { return }
     throw ValidationError(
@@ -85,7 +100,9 @@ struct RunCommand: ParsableCommand {
   func run() throws {
     let options = try generation.options()
     let kernels = try compute.kernels()
-    let model = try adapters.open(model, with: kernels)
+    let files = try ModelFiles(model)
+    let model = try adapters.open(files, with: kernels)
+    let template = chat ? try chatOptions.template(of: files) : nil
     if let batch {
       let file = try RequestFile(batch, for: model, generation, sourceOptions)
       warn(about: model, isWithoutSource: file.lines.contains { $0.request.source == nil })
@@ -93,10 +110,28 @@ struct RunCommand: ParsableCommand {
         try BatchRun(model: model, lines: file.lines, batchSize: batchSize ?? 8).run())
     } else if let prompt {
       let source = try sourceOptions.source(
-        try source.map { try model.encode($0.withLineBreaks) }, with: kernels)
+        try source.map { try framed($0.withLineBreaks, template, for: model).tokens },
+        with: kernels)
       warn(about: model, isWithoutSource: source == nil)
-      try answer(prompt.withLineBreaks, reading: source, with: model, options)
+      var options = options
+      if let template, let tokenizer = model.tokenizer {
+        options.endTokens = template.endOfTurnTokens(for: tokenizer)
+      }
+      let prompt = try framed(prompt.withLineBreaks, template, for: model)
+      try answer(prompt, reading: source, with: model, options)
     }
+  }
+
+  /// A text and its tokens as the model reads them.
+  private typealias Framed = (text: String, tokens: [Int])
+
+  /// A text as it is, with the tokens that frame a text, or as a message in a template.
+  private func framed(
+    _ text: String, _ template: ChatTemplate?, for model: LanguageModel
+  ) throws -> Framed {
+    guard let template else { return (text, try model.encode(text)) }
+    let rendered = try template.render(chatOptions.opening + [.user(text)])
+    return (rendered, try model.encode(rendered, addingSpecialTokens: false))
   }
 
   private func warn(about model: LanguageModel, isWithoutSource: Bool) {
@@ -111,14 +146,14 @@ struct RunCommand: ParsableCommand {
   }
 
   private func answer(
-    _ prompt: String, reading source: Source?, with model: LanguageModel,
+    _ prompt: Framed, reading source: Source?, with model: LanguageModel,
     _ options: GenerationOptions
   ) throws {
-    if echo && !json { standardOutput.write(prompt) }
+    if echo && !json { standardOutput.write(prompt.text) }
     let start = ContinuousClock.now
     var firstPiece: ContinuousClock.Instant?
     var text = ""
-    let answer = try model.continuation(of: prompt, reading: source, options) { piece in
+    let answer = try model.continuation(of: prompt.tokens, reading: source, options) { piece in
       if firstPiece == nil { firstPiece = .now }
       if json { text += piece } else { standardOutput.write(piece) }
     }

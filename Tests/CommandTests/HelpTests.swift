@@ -4,7 +4,7 @@ import Testing
 struct HelpTests {
   @Test(arguments: [
     "inspect", "convert", "merge", "pack", "unpack", "verify", "run", "tokenize", "logits", "eval",
-    "combine", "cache-source", "bench",
+    "combine", "cache-source", "bench", "chat", "template",
   ])
   func `every subcommand explains itself with an example`(name: String) throws {
     let process = try FinishedProcess("flare", ["help", name])

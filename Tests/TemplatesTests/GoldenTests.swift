@@ -11,7 +11,9 @@ struct GoldenTests {
       let result = Result { try rendered(example) }
       switch (result, example.expected) {
       case (.success(let text), let expected?):
-        #expect(Array(text.utf8) == Array(expected.utf8), "\(example.name): got\n\(text)\nexpected\n\(expected)")
+        #expect(
+          Array(text.utf8) == Array(expected.utf8),
+          "\(example.name): got\n\(text)\nexpected\n\(expected)")
       case (.success(let text), nil):
         Issue.record("\(example.name): got '\(text)', jinja2 has \(example.message ?? "an error")")
       case (.failure(let error), let expected?):

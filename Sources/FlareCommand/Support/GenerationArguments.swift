@@ -4,8 +4,11 @@ import Models
 
 /// Options of the commands that let a model write.
 struct GenerationArguments: ParsableArguments {
-  @Option(name: [.customShort("n"), .customLong("max-tokens")], help: "How many tokens at most.")
-  var maximumTokenCount = 256
+  @Option(
+    name: [.customShort("n"), .customLong("max-tokens")],
+    help: "How many tokens at most (default: 256; for an answer of a chat, what the context holds)."
+  )
+  var maximumTokenCount: Int?
 
   @Option(help: "0 always takes the most likely token; 1 samples from the model as it is.")
   var temperature: Float = 0
@@ -36,8 +39,8 @@ struct GenerationArguments: ParsableArguments {
   private static let maximumCandidateCount = Kernels.exactRowCount - 1
 
   func validate() throws {
-    guard maximumTokenCount >= 0 else {
-      throw ValidationError("'--max-tokens' is \(maximumTokenCount), expected 0 or more")
+    guard maximumTokenCount ?? 0 >= 0 else {
+      throw ValidationError("'--max-tokens' is \(maximumTokenCount ?? 0), expected 0 or more")
     }
     guard 1...Self.maximumCandidateCount ~= speculate ?? 1 else {
       throw ValidationError(
@@ -45,9 +48,10 @@ struct GenerationArguments: ParsableArguments {
     }
   }
 
-  func options() throws -> GenerationOptions {
+  /// - Parameter standardCount: how many tokens at most when nothing is said.
+  func options(standardCount: Int = 256) throws -> GenerationOptions {
     GenerationOptions(
-      maximumTokenCount: maximumTokenCount,
+      maximumTokenCount: maximumTokenCount ?? standardCount,
       sampling: try SamplingOptions(
         temperature: temperature, topK: topK, topP: topP, minP: minP, seed: seed),
       maximumCandidateCount: speculate ?? 0, keyValueType: keyValues.kvType ?? .float16)

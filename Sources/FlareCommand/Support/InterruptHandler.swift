@@ -9,6 +9,8 @@ import Files
 
 /// While it lives, an interrupt or a termination removes what is half-written before the process
 /// ends.
+///
+/// An interrupt while a stoppable task runs is for that task alone.
 struct InterruptHandler {
   private let sources: [any DispatchSourceSignal]
 
@@ -20,6 +22,7 @@ struct InterruptHandler {
       signal(number, SIG_IGN)
       let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
       source.setEventHandler {
+        if number == SIGINT, StoppableTask.shared.stop() { return }
         PendingOutputs.removeAll()
         // The shell's convention for a process that a signal ended.
         _exit(128 + number)

@@ -63,8 +63,12 @@ struct AdapterOptions: ParsableArguments {
 
   /// Opens the model at `path` with the adapters on it.
   func open(_ path: FilePath, with kernels: Kernels) throws -> LanguageModel {
-    let files = try ModelFiles(path)
-    return try LanguageModel(files, adapters: try read(for: files, with: kernels), with: kernels)
+    try open(try ModelFiles(path), with: kernels)
+  }
+
+  /// The same for a model whose files are known.
+  func open(_ files: ModelFiles, with kernels: Kernels) throws -> LanguageModel {
+    try LanguageModel(files, adapters: try read(for: files, with: kernels), with: kernels)
   }
 }
 

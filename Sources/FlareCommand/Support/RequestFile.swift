@@ -89,22 +89,9 @@ extension GenerationArguments {
       }
       own.seed = UInt64(seed)
     }
-    guard own.maximumTokenCount >= 0 else {
-      throw JSONFieldError("request: 'n' is \(own.maximumTokenCount), expected 0 or more")
+    guard own.maximumTokenCount ?? 0 >= 0 else {
+      throw JSONFieldError("request: 'n' is \(own.maximumTokenCount ?? 0), expected 0 or more")
     }
     return own
-  }
-}
-
-extension FileDescriptor {
-  /// All bytes that are left.
-  fileprivate func readToEnd() throws -> [UInt8] {
-    var bytes: [UInt8] = []
-    var chunk = [UInt8](repeating: 0, count: 1 << 16)
-    while true {
-      let count = try unsafe chunk.withUnsafeMutableBytes { try unsafe read(into: $0) }
-      if count == 0 { return bytes }
-      bytes += chunk[..<count]
-    }
   }
 }

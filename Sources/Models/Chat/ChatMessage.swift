@@ -10,8 +10,12 @@ public struct ChatMessage: Sendable, Hashable {
     fields = ["role": .string(role), "content": .string(content)]
   }
 
-  public static func system(_ content: String) -> ChatMessage { .init(role: "system", content: content) }
-  public static func user(_ content: String) -> ChatMessage { .init(role: "user", content: content) }
+  public static func system(_ content: String) -> ChatMessage {
+    .init(role: "system", content: content)
+  }
+  public static func user(_ content: String) -> ChatMessage {
+    .init(role: "user", content: content)
+  }
   public static func assistant(_ content: String) -> ChatMessage {
     .init(role: "assistant", content: content)
   }
@@ -24,7 +28,8 @@ public struct ChatMessage: Sendable, Hashable {
     guard let members = json.object, members["role"]?.string != nil else {
       throw ModelError(
         .chat,
-        "\(subject): got \(json.shortDescription), expected an object with \"role\" and \"content\"")
+        "\(subject): got \(json.shortDescription), expected an object with \"role\" and \"content\""
+      )
     }
     fields = JSONObject(members.lazy.filter { $0.value != .null }.map { ($0.key, $0.value) })
   }
@@ -34,7 +39,8 @@ public struct ChatMessage: Sendable, Hashable {
   /// - Throws: `ModelError` when it is no list, or one of them is no message.
   public static func list(_ json: JSONValue, subject: String) throws(ModelError) -> [ChatMessage] {
     guard let elements = json.array else {
-      throw ModelError(.chat, "\(subject): got \(json.shortDescription), expected a list of messages")
+      throw ModelError(
+        .chat, "\(subject): got \(json.shortDescription), expected a list of messages")
     }
     var messages: [ChatMessage] = []
     for (index, element) in elements.enumerated() {

@@ -1,7 +1,7 @@
-public import Files
+import Files
 public import JSON
 public import SystemPackage
-public import Templates
+import Templates
 
 extension ChatTemplate {
   static let fileName = "chat_template.jinja"
@@ -23,10 +23,7 @@ extension ChatTemplate {
 
   /// The template of a directory with the files of a tokenizer, which needs no weights.
   public init(ofDirectory path: FilePath, named name: String? = nil) throws {
-    try self.init(in: path, named: name) { component in
-      let file = path.appending(component)
-      return file.isRegularFile ? file : nil
-    }
+    try self.init(in: path, named: name, file: path.regularFile)
   }
 
   /// A template in a file of its own.
@@ -43,6 +40,11 @@ extension ChatTemplate {
   /// The special tokens of a model by the names that templates call them.
   public static func specialTokens(of files: ModelFiles) throws -> JSONObject {
     try specialTokens { files.file(named: $0) }
+  }
+
+  /// The special tokens of a directory with the files of a tokenizer.
+  public static func specialTokens(ofDirectory path: FilePath) throws -> JSONObject {
+    try specialTokens(path.regularFile)
   }
 
   private init(
@@ -64,8 +66,9 @@ extension ChatTemplate {
       }
     }
     let templates = try Self.configuredTemplates(file)
-    guard let found = templates.first(where: { $0.name == wanted })
-      ?? (name == nil && templates.count == 1 ? templates.first : nil)
+    guard
+      let found = templates.first(where: { $0.name == wanted })
+        ?? (name == nil && templates.count == 1 ? templates.first : nil)
     else {
       throw Self.missing(wanted, in: place, known: templates.map(\.name), isNamed: name != nil)
     }
@@ -108,7 +111,8 @@ extension ChatTemplate {
     case .object(let members):
       return try members.map { name, value in
         guard let text = value.string else {
-          throw ModelError(.chat, "\(subject): '\(name)' is \(value.shortDescription), expected text")
+          throw ModelError(
+            .chat, "\(subject): '\(name)' is \(value.shortDescription), expected text")
         }
         return (name, text)
       }
@@ -132,5 +136,13 @@ extension ChatTemplate {
       }
     }
     return tokens
+  }
+}
+
+extension FilePath {
+  /// The file of that name in this directory; nil when there is none.
+  fileprivate func regularFile(_ name: String) -> FilePath? {
+    let file = appending(name)
+    return file.isRegularFile ? file : nil
   }
 }

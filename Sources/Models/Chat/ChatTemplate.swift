@@ -1,6 +1,4 @@
-public import Files
 public import JSON
-public import SystemPackage
 public import Templates
 
 /// How a model wants conversations written: a template, and the tokens that it names.

@@ -2,7 +2,9 @@ extension Evaluator {
   func evaluate(_ arguments: CallArguments) throws(TemplateError) -> Arguments {
     var result = Arguments()
     for expression in arguments.positional { result.positional.append(try evaluate(expression)) }
-    for (name, expression) in arguments.named { result.named.append((name, try evaluate(expression))) }
+    for (name, expression) in arguments.named {
+      result.named.append((name, try evaluate(expression)))
+    }
     if let rest = arguments.positionalRest {
       result.positional += try elements(of: try evaluate(rest))
     }

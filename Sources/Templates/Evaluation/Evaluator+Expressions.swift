@@ -127,9 +127,10 @@ extension Evaluator {
       preconditionFailure("Blocks have filters alone")
     }
     do throws(TemplateError) {
-      let value = try inner.map { (inner) throws(TemplateError) in
-        try filtered(value, by: inner)
-      } ?? value
+      let value =
+        try inner.map { (inner) throws(TemplateError) in
+          try filtered(value, by: inner)
+        } ?? value
       return try apply(filter: name, to: value, try evaluate(arguments))
     } catch {
       throw error.located(at: expression.position)

@@ -69,7 +69,8 @@ extension Evaluator {
     let value = try evaluate(expression)
     if case .none = value { return nil }
     guard let integer = value.integer else {
-      throw TemplateError(.evaluation, "a bound of a slice is \(value.kindName), expected an integer")
+      throw TemplateError(
+        .evaluation, "a bound of a slice is \(value.kindName), expected an integer")
     }
     return integer
   }

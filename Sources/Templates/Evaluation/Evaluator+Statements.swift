@@ -25,8 +25,10 @@ extension Evaluator {
     case .set(let target, let expression): try assign(try evaluate(expression), to: target)
     case .setBlock(let target, let filter, let body):
       let text = try text(of: body)
-      try assign(try filter.map { (filter) throws(TemplateError) in
-        try filtered(text, by: filter) } ?? text, to: target)
+      try assign(
+        try filter.map { (filter) throws(TemplateError) in
+          try filtered(text, by: filter)
+        } ?? text, to: target)
     case .filterBlock(let filter, let body):
       try write(try filtered(try text(of: body), by: filter).printed)
     case .with(let assignments, let body): return try run(assignments, body)

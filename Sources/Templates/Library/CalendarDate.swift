@@ -33,7 +33,9 @@ public struct CalendarDate: Sendable, Hashable {
   /// The date in the format of `strftime`, with the names of the C locale, as Python gives it.
   func formatted(_ format: String) throws(TemplateError) -> String {
     var parts = unsafe tm()
-    unsafe (parts.tm_year, parts.tm_mon, parts.tm_mday) = (Int32(year - 1900), Int32(month - 1), Int32(day))
+    unsafe (parts.tm_year, parts.tm_mon, parts.tm_mday) = (
+      Int32(year - 1900), Int32(month - 1), Int32(day)
+    )
     unsafe (parts.tm_hour, parts.tm_min, parts.tm_sec) = (Int32(hour), Int32(minute), Int32(second))
     // Fills in the days of the week and of the year.
     _ = unsafe timegm(&parts)

@@ -131,9 +131,10 @@ extension Filters {
     for element in elements {
       var key: [Value] = []
       for path in paths {
-        let value = try path.map { (path) throws(TemplateError) in
-          try path.value(of: element, evaluator)
-        } ?? element
+        let value =
+          try path.map { (path) throws(TemplateError) in
+            try path.value(of: element, evaluator)
+          } ?? element
         key.append(isCaseSensitive ? value : value.withoutCase)
       }
       keys.append(.list(key))

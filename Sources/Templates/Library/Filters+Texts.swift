@@ -88,7 +88,8 @@ extension Filters {
     let leeway = try parameters.integer("leeway") ?? 5
     guard length >= end.count, leeway >= 0 else {
       throw TemplateError(
-        .evaluation, "'truncate' wants a length of at least \(end.count) and a leeway of at least 0")
+        .evaluation, "'truncate' wants a length of at least \(end.count) and a leeway of at least 0"
+      )
     }
     let text = value.printed
     guard text.count - length > leeway else { return .string(text) }
@@ -149,7 +150,7 @@ extension Evaluator {
     _ text: Text, to width: Int, _ sides: Text.Sides, with filler: Unicode.Scalar
   ) throws(TemplateError) -> Text {
     try checkLength(width)
-    let missing = max(width - text.count, 0)
+    let missing = max(max(width, 0) - text.count, 0)
     let left =
       switch sides {
       case .left: missing

@@ -3,7 +3,8 @@ enum Filters {
   typealias Function =
     @Sendable (Value, inout Parameters, Evaluator) throws(TemplateError) -> Value
 
-  static let table: [String: Function] = texts
+  static let table: [String: Function] =
+    texts
     .merging(sequences) { $1 }.merging(selections) { $1 }.merging(numbers) { $1 }
     .merging(others) { $1 }
 

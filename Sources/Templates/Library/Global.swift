@@ -40,6 +40,9 @@ enum Global: String, CaseIterable {
       .evaluation, "a namespace cannot hold '\(name)', which begins with an underscore")
   }
 
+  /// Slices of longer ranges would have bounds beyond 64 bits.
+  private static let largestBound = 1 << 40
+
   private static func range(
     _ parameters: inout Parameters, _ evaluator: Evaluator
   ) throws(TemplateError) -> Value {
@@ -50,6 +53,9 @@ enum Global: String, CaseIterable {
     let step = try parameters.integer("step") ?? 1
     let (start, stop) = second.map { (first, $0) } ?? (0, first)
     guard step != 0 else { throw TemplateError(.evaluation, "the step of 'range' is 0") }
+    guard [start, stop, step].allSatisfy({ $0.magnitude <= largestBound }) else {
+      throw TemplateError(.unsupported, "'range' is for numbers up to \(largestBound)")
+    }
     let limit = evaluator.limits.rangeLength
     let numbers = stride(from: start, to: stop, by: step).prefix(limit + 1)
     let elements = numbers.map { Value.integer($0) }
@@ -74,7 +80,8 @@ enum Global: String, CaseIterable {
       for pair in try evaluator.elements(of: pairs) {
         let parts = try evaluator.elements(of: pair)
         guard parts.count == 2 else {
-          throw TemplateError(.evaluation, "\(parameters.callee) takes pairs, got \(parts.count) values")
+          throw TemplateError(
+            .evaluation, "\(parameters.callee) takes pairs, got \(parts.count) values")
         }
         table[try evaluator.hashable(parts[0])] = parts[1]
       }

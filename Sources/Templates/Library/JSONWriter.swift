@@ -72,7 +72,8 @@ struct JSONWriter {
 
   private func notJSON(_ value: Value) -> TemplateError {
     if case .undefined(let undefined) = value {
-      return TemplateError(.evaluation, "'tojson' of a value that is not there: \(undefined.message)")
+      return TemplateError(
+        .evaluation, "'tojson' of a value that is not there: \(undefined.message)")
     }
     return TemplateError(.evaluation, "'tojson' cannot write \(value.kindName)")
   }

@@ -69,7 +69,8 @@ extension Methods {
     let parts =
       fromEnd ? text.splitFromEnd(on: separator, limit: 1) : text.split(on: separator, limit: 1)
     let whole: [Text] =
-      parts.count == 2 ? [parts[0], separator, parts[1]] : fromEnd ? ["", "", text] : [text, "", ""]
+      parts.count == 2
+      ? [parts[0], separator, parts[1]] : fromEnd ? ["", "", text] : [text, "", ""]
     return .tuple(whole.map { .string($0) })
   }
 

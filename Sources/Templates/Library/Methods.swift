@@ -18,7 +18,9 @@ enum Methods {
             ["index", "count", "copy"],
             ["append", "clear", "extend", "insert", "pop", "remove", "reverse", "sort"], []
           )
-        } else { (["index", "count"], [], ["start", "stop", "step"]) }
+        } else {
+          (["index", "count"], [], ["start", "stop", "step"])
+        }
       case .sequence: ([], [], ["isdisjoint", "mapping"])
       case .boolean, .integer, .float: ([], [], Self.missingNumbers)
       default: ([], [], [])

@@ -36,7 +36,9 @@ func pythonFloat(_ text: Text) -> Double? {
 /// Digits without the single underscores between them; nil when one stands elsewhere.
 private func withoutUnderscores(_ digits: String) -> String? {
   let parts = digits.split(separator: "_", omittingEmptySubsequences: false)
-  guard parts.count == 1 || parts.allSatisfy({ $0.first?.isHexDigit == true && $0.last?.isHexDigit == true })
+  guard
+    parts.count == 1
+      || parts.allSatisfy({ $0.first?.isHexDigit == true && $0.last?.isHexDigit == true })
   else { return nil }
   return parts.joined()
 }

@@ -120,7 +120,8 @@ private struct PercentFormat {
       }
       throw TemplateError(.evaluation, "'%\(letter)' is for a number, got \(value.kindName)")
     }
-    func radix(_ base: Int, _ prefix: String, uppercase: Bool = false) throws(TemplateError) -> Text {
+    func radix(_ base: Int, _ prefix: String, uppercase: Bool = false) throws(TemplateError) -> Text
+    {
       let number = try integer()
       let digits = String(number.magnitude, radix: base, uppercase: uppercase)
       return Text((number < 0 ? "-" : "") + (flags.contains("#") ? prefix : "") + digits)

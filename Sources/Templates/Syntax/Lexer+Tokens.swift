@@ -78,7 +78,8 @@ extension Lexer {
         && source[index].isASCII && Character(source[index]).hexDigitValue ?? .max < base
     }
     var end = start
-    while isDigit(end) || (end > start && end < source.count && source[end] == "_" && isDigit(end + 1))
+    while isDigit(end)
+      || (end > start && end < source.count && source[end] == "_" && isDigit(end + 1))
     {
       end += 1
     }

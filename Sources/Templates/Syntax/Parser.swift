@@ -7,8 +7,10 @@ struct Parser {
   private(set) var depth = 0
   /// Loops that the statement being read is in, up to the macro.
   var loopCount = 0
-  /// Conditions that what is being read depends on. A template may ask there whether a filter
-  /// exists before it uses it, so that an unknown one is an error only when it is reached.
+  /// Conditions that what is being read depends on.
+  ///
+  /// A template may ask there whether a filter exists before it uses it, so that an unknown one is an
+  /// error only when it is reached.
   var conditionCount = 0
   /// Names that were read since the macro began.
   var readNames: Set<String> = []

@@ -5,7 +5,9 @@ extension Text {
   var lowercased: Text { Text(scalars.indices.flatMap(lowercaseMapping)) }
 
   private func lowercaseMapping(at index: Int) -> Text {
-    guard scalars[index] == "\u{3A3}" else { return Text(scalars[index].properties.lowercaseMapping) }
+    guard scalars[index] == "\u{3A3}" else {
+      return Text(scalars[index].properties.lowercaseMapping)
+    }
     func isIgnored(_ scalar: Unicode.Scalar) -> Bool { scalar.properties.isCaseIgnorable }
     let before = scalars[..<index].last { !isIgnored($0) }
     let after = scalars[(index + 1)...].first { !isIgnored($0) }

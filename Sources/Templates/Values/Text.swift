@@ -4,8 +4,9 @@
 /// lengths and comparisons in templates are all of code points.
 struct Text: Sendable {
   var scalars: [Unicode.Scalar]
-  /// Whether the text is HTML already, for `+` to escape what is added to it. Only the filters `safe`
-  /// and `escape` make such text, and templates that never use them have none.
+  /// Whether the text is HTML already, so that `+` escapes what is added to it.
+  ///
+  /// Only the filters `safe` and `escape` make such text.
   var isSafe = false
 
   init(_ scalars: some Sequence<Unicode.Scalar> = []) { self.scalars = Array(scalars) }

@@ -24,7 +24,11 @@ extension Value: Hashable {
     if let integer { return hasher.combine(integer) }
     switch self {
     case .float(let value):
-      if let integer = Int(exactly: value) { integer.hash(into: &hasher) } else { hasher.combine(value) }
+      if let integer = Int(exactly: value) {
+        integer.hash(into: &hasher)
+      } else {
+        hasher.combine(value)
+      }
     case .string(let text): hasher.combine(text)
     case .sequence(let items): hasher.combine(items.elements)
     default: break

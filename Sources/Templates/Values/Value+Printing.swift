@@ -53,7 +53,8 @@ extension Table {
 extension Text {
   /// The text as a Python literal.
   var represented: Text {
-    let quote: Unicode.Scalar = contains("'" as Unicode.Scalar) && !contains("\"" as Unicode.Scalar) ? "\"" : "'"
+    let quote: Unicode.Scalar =
+      contains("'" as Unicode.Scalar) && !contains("\"" as Unicode.Scalar) ? "\"" : "'"
     var result = Text([quote])
     for scalar in scalars {
       switch scalar {
