@@ -13,7 +13,8 @@ public import Tensors
 /// to, the least-squares scale that leaves the smallest squared error.
 ///
 /// Blocks of Q8_0, Q4_0, Q4_1, Q5_0 and Q5_1 are bit for bit those of ggml's reference. For Q4_K, Q5_K
-/// and Q6_K the scales are searched; the squared error is no larger than that of the reference.
+/// and Q6_K the scales are searched; on weights the squared error is below that of the reference.
+/// Where all elements of a block are equal it may be above, by the rounding of a float16 scale.
 ///
 /// The bytes do not depend on threads or instruction set.
 ///

@@ -90,7 +90,7 @@ struct SafetensorsWriterTests {
       #expect(error?.code == .exists)
       #expect(try path.readText() == "precious")
       try plan.write(Self.table, to: path, mayReplace: true)
-      #expect(try SafetensorsFile(path).tensorInfos.count == 6)
+      #expect(try SafetensorsFile(path).tensorInfos.count == 7)
       #expect(try directory.entryNames == ["model.safetensors"])
     }
   }
