@@ -14,8 +14,11 @@ extension Conversion {
     var writer = try BundleWriter(path, mayReplace: request.mayReplace, progress: progress)
     try writer.addWeights(tensors)
     try writer.addFile(ModelFiles.configurationName, text: configurationText)
-    for companion in request.model.companions {
-      try writer.addFile(companion.lastComponent?.string ?? "", copying: companion)
+    for companion in try request.model.companions() {
+      switch companion.contents {
+      case .file(let path): try writer.addFile(companion.name, copying: path)
+      case .text(let text): try writer.addFile(companion.name, text: text)
+      }
     }
     let applied = appliedAdapters
     for case (let record, let residue?) in applied {

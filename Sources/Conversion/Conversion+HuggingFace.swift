@@ -15,7 +15,12 @@ extension Conversion {
     try SafetensorsCheckpointPlan(tensors.tensorInfos).write(
       tensors, into: directory, progress: progress)
     try directory.write(configurationText, to: ModelFiles.configurationName)
-    for companion in request.model.companions { try directory.copy(companion) }
+    for companion in try request.model.companions() {
+      switch companion.contents {
+      case .file(let path): try directory.copy(path)
+      case .text(let text): try directory.write(text, to: companion.name)
+      }
+    }
     let applied = appliedAdapters
     for case (let record, let residue?) in applied {
       let folder = FilePath(record.path ?? "")

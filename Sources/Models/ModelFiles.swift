@@ -106,8 +106,13 @@ public struct ModelFiles: Sendable {
   ]
 
   /// The files beside the weights that belong to the model and move with it.
-  public var companions: [FilePath] {
-    Self.companionNames.compactMap(file)
+  ///
+  /// - Throws: `TokenizerError` when the tokenizer of a GGUF file cannot become files.
+  package func companions() throws -> [ModelCompanion] {
+    if let gguf { return try gguf.companions() }
+    return Self.companionNames.compactMap { name in
+      file(named: name).map { ModelCompanion(name: name, contents: .file($0)) }
+    }
   }
 
   /// Checks that what is at `path` may give way to a model.

@@ -17,6 +17,8 @@ package struct GGUFModelKeys: Sendable {
   package static let noTokenizer = "no_vocab"
   package static let beginningOfTextToken = "tokenizer.ggml.bos_token_id"
   package static let chatTemplate = "tokenizer.chat_template"
+  /// The names of templates beside the default one.
+  package static let chatTemplates = "tokenizer.chat_templates"
   /// The frequency factors of Llama 3's rope, a tensor and no key.
   package static let ropeFactors = "rope_freqs.weight"
 

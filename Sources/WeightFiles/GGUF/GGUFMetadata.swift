@@ -13,6 +13,13 @@ public struct GGUFMetadata: Sendable, Hashable {
 
   public var keys: [String] { Array(values.keys) }
 
+  /// The keys that `isIncluded` takes, with their values.
+  public func filtered(_ isIncluded: (String) -> Bool) -> GGUFMetadata {
+    var metadata = GGUFMetadata()
+    metadata.values = values.filter { isIncluded($0.key) }
+    return metadata
+  }
+
   /// The value of `key`, or nil when there is none; a new key goes to the end.
   public subscript(key: String) -> GGUFValue? {
     get { values[key] }
