@@ -66,11 +66,29 @@ struct TypeSummary {
 
   var byteCount: Int { types.reduce(0) { $0 + $1.bytes } }
 
+  /// Bytes in all: `1.2 MB, 4.62 bits a weight`.
+  var sizeText: String { "\(byteText(byteCount)), \(bitsText(byteCount, elementCount)) bits a weight" }
+
+  /// A line for each type.
+  var table: String {
+    var table = TextTable(header: ["type", "tensors", "weights", "bytes", "bits"], labelCount: 1)
+    for type in types {
+      table.add([
+        "\(type.type)", "\(type.tensors)", groupedText(type.elements), groupedText(type.bytes),
+        bitsText(type.bytes, type.elements),
+      ])
+    }
+    return table.text
+  }
+
+  private func bitsText(_ bytes: Int, _ elements: Int) -> String {
+    decimalText(elements == 0 ? 0 : Double(bytes) * 8 / Double(elements), 2)
+  }
+
   /// Bytes in all and by type: `1.2 MB (int4 0.9 MB, F32 0.3 MB), 4.6 bits a weight`.
   var text: String {
     let parts = types.map { "\($0.type) \(byteText($0.bytes))" }.joined(separator: ", ")
-    let bits = elementCount == 0 ? 0 : Double(byteCount) * 8 / Double(elementCount)
-    return "\(byteText(byteCount)) (\(parts)), \(decimalText(bits, 2)) bits a weight"
+    return "\(byteText(byteCount)) (\(parts)), \(bitsText(byteCount, elementCount)) bits a weight"
   }
 
   var json: JSONValue {
