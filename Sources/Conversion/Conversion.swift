@@ -48,18 +48,20 @@ public struct Conversion: Sendable {
       elementType: Self.elementTypes(request, mergePlan))
     configuration = try request.model.configuration().adapted(
       by: model.adapters, from: base, to: merged)
-    if let scheme = request.quantization {
-      tensors = QuantizedTensors(merged, scheme: scheme, with: kernels)
-    } else if request.merging.mergesIntoQuantized {
+    var changed: any TensorSource = merged
+    if request.merging.mergesIntoQuantized {
       let requantized = try RequantizedTensors(merged, from: base, with: kernels)
-      tensors = requantized
+      changed = requantized
       requantizations = requantized.requantizations
-    } else if request.form == .gguf {
+    }
+    if request.form == .gguf {
       tensors = try GGUFDestinationTensors(
-        merged, of: configuration, Self.ggufArchitecture(configuration.architecture),
+        changed, of: configuration, Self.ggufArchitecture(configuration.architecture),
         preset: request.preset, with: kernels)
+    } else if let scheme = request.quantization {
+      tensors = QuantizedTensors(changed, scheme: scheme, with: kernels)
     } else {
-      tensors = merged
+      tensors = changed
     }
     try checkForm()
   }
