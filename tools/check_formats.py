@@ -9,20 +9,20 @@ from transformers in nats. Then each GGUF file of floats is converted back and c
 tensor, and llama.cpp's own quantizer makes Q4_K_M of the F32 file for Flare to run.
 
 It fails when Flare is off by more than 1e-3 in a float format (llama.cpp rounds activations to F16 or BF16 there, and
-its GELU is a table of F16), when llama.cpp is further from transformers than KL 0.02 with floats, when either of them is more than twice as far from transformers as the other with quantized weights, or
-when a tensor comes back changed.
+its GELU is a table of F16), when llama.cpp is further from transformers than KL 0.02 with floats, when either of them is more than twice as far from transformers as the other with quantized weights,
+when llama.cpp's quantizer chooses another type for a tensor, or when a tensor comes back changed.
 """
 
 from __future__ import annotations
 
 import argparse
-import ctypes
 import random
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+import gguf
 import numpy as np
 import torch
 import transformers
@@ -91,13 +91,21 @@ def load_all(directory: Path) -> dict[str, torch.Tensor]:
     return {name: tensor for path in directory.glob("*.safetensors") for name, tensor in load_file(path).items()}
 
 
-def quantize_with_llama_cpp(source: Path, destination: Path, file_type: int) -> None:
-    import llama_cpp as api
+QUANTIZER = """
+import ctypes, sys
+import llama_cpp as api
+parameters = api.llama_model_quantize_default_params()
+parameters.ftype, parameters.nthread = int(sys.argv[3]), 2
+sys.exit(api.llama_model_quantize(sys.argv[1].encode(), sys.argv[2].encode(), ctypes.byref(parameters)))
+"""
 
-    parameters = api.llama_model_quantize_default_params()
-    parameters.ftype, parameters.nthread = file_type, 2
-    if api.llama_model_quantize(str(source).encode(), str(destination).encode(), ctypes.byref(parameters)) != 0:
-        raise RuntimeError("llama_model_quantize failed")
+
+def quantize_with_llama_cpp(source: Path, destination: Path, file_type: int) -> None:
+    run(sys.executable, "-c", QUANTIZER, source, destination, file_type)
+
+
+def types(path: Path) -> dict[str, str]:
+    return {tensor.name: tensor.tensor_type.name for tensor in gguf.GGUFReader(path).tensors}
 
 
 def check(name: str, flare: str, seed: int, scratch: Path) -> tuple[list[str], list[str]]:
@@ -129,6 +137,8 @@ def check(name: str, flare: str, seed: int, scratch: Path) -> tuple[list[str], l
     theirs = scratch / "theirs.gguf"
     quantize_with_llama_cpp(scratch / "f32.gguf", theirs, 15)
     row.append(compare("q4_k_m by llama.cpp", theirs, expected, flare, tokens, scratch, faults))
+    if types(theirs) != types(scratch / "q4_k_m.gguf"):
+        faults.append("q4_k_m: llama.cpp's quantizer chooses other types")
     return row, faults
 
 

@@ -22,7 +22,7 @@ struct BenchCommand: ParsableCommand {
         flare bench --shape llama-3.2-1b --quantize int4 -t 2
       """)
 
-  @Argument(help: "A Hugging Face directory, a bundle directory or a .flare file.")
+  @Argument(help: .model)
   var model: FilePath?
 
   @Option(

@@ -17,7 +17,7 @@ struct CacheSourceCommand: ParsableCommand {
         flare run model.flare -p "Di mana Maya tinggal?" --source-cache source.safetensors
       """)
 
-  @Argument(help: "A Hugging Face directory, a bundle directory or a .flare file.")
+  @Argument(help: .model)
   var model: FilePath
 
   @Option(help: "The source text. \\n stands for a line break.")

@@ -30,7 +30,7 @@ struct ChatCommand: ParsableCommand {
       --chat --source' answers one question with a source.
       """)
 
-  @Argument(help: "A Hugging Face directory, a bundle directory or a .flare file.")
+  @Argument(help: .model)
   var model: FilePath
 
   @OptionGroup var chat: ChatOptions

@@ -20,7 +20,7 @@ struct EvalCommand: ParsableCommand {
           --adapter samples/llama/flare-add_relu --data samples/data/test.jsonl
       """)
 
-  @Argument(help: "A Hugging Face directory, a bundle directory or a .flare file.")
+  @Argument(help: .model)
   var model: FilePath
 
   @Option(help: "A JSONL file of questions.")

@@ -17,7 +17,7 @@ struct LogitsCommand: ParsableCommand {
         flare logits model.flare --tokens 1,2,3 -o logits.safetensors
       """)
 
-  @Argument(help: "A Hugging Face directory, a bundle directory or a .flare file.")
+  @Argument(help: .model)
   var model: FilePath
 
   @Option(help: "Token ids with commas between.")

@@ -32,7 +32,7 @@ struct RunCommand: ParsableCommand {
         flare run model.flare --batch requests.jsonl --batch-size 16 -n 64 > answers.jsonl
       """)
 
-  @Argument(help: "A Hugging Face directory, a bundle directory or a .flare file.")
+  @Argument(help: .model)
   var model: FilePath
 
   @Option(

@@ -7,18 +7,14 @@ import Testing
 struct ChatTests {
   private static let model = Vectors.repository.appending("samples").appending("llama")
   private static let story = "In the field Siti grows avocado. Lina eats meat every day."
-  private static let template = """
-    {{- bos_token }}{% for m in messages %}{% if m.role == 'system' %}Context: {{ m.content }}
-    {% elif m.role == 'user' %}Question: {{ m.content }}
-    Answer: {% else %}{{ m.content }}{{ eos_token }}{% endif %}{% endfor %}
-    """
+  private static let template = Vectors.repository.appending("samples/questions.jinja")
 
   private func run(
     _ command: String, _ options: [String] = [], input: String = "", in directory: FilePath
   ) throws -> FinishedProcess {
     let template = directory.appending("qa.jinja")
     let document = directory.appending("input")
-    if !template.exists { try template.writeNew(Self.template) }
+    if !template.exists { try template.writeNew(Self.template.readBytes()) }
     try document.exists ? document.overwrite(input) : document.writeNew(input)
     var arguments = [command, Self.model.appending("base").string]
     if command != "template" {

@@ -14,6 +14,12 @@ extension FilePath: @retroactive ExpressibleByArgument {
   public static var defaultCompletionKind: CompletionKind { .file() }
 }
 
+extension ArgumentHelp {
+  /// What every command that runs a model takes.
+  static let model: ArgumentHelp =
+    "A Hugging Face directory, a .gguf file, a bundle directory or a .flare file."
+}
+
 /// An adapter's directory and the weight it gets: `PATH` or `PATH=0.5`.
 struct AdapterArgument: ExpressibleByArgument {
   let path: FilePath
