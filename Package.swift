@@ -101,7 +101,8 @@ let package = Package(
     .testTarget(
       name: "TokenizersTests",
       dependencies: ["Files", "JSON", "TestSupport", "Tokenizers", "WeightFiles", system]),
-    .testTarget(name: "TemplatesTests", dependencies: ["JSON", "Templates", "TestSupport", system]),
+    .testTarget(
+      name: "TemplatesTests", dependencies: ["JSON", "Templates", "TestSupport", system]),
     .testTarget(
       name: "AdaptersTests",
       dependencies: [

@@ -35,7 +35,8 @@ public struct ConversionRequest: Sendable {
 
   public init(
     model: ModelFiles, adapters: [AdapterStack.Member] = [], destination: FilePath, form: Form,
-    quantization: QuantizationScheme? = nil, preset: GGUFPreset? = nil, elementType: ElementType? = nil,
+    quantization: QuantizationScheme? = nil, preset: GGUFPreset? = nil,
+    elementType: ElementType? = nil,
     isSourceFree: Bool = false, mayReplace: Bool = false, merging: MergeOptions = MergeOptions()
   ) {
     self.model = model

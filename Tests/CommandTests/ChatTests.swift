@@ -7,7 +7,8 @@ import Testing
 struct ChatTests {
   private static let model = Vectors.repository.appending("samples").appending("llama")
   private static let story = "In the field Siti grows avocado. Lina eats meat every day."
-  private static let template = Vectors.repository.appending("samples/questions.jinja")
+  private static let template = Vectors.repository.appending("samples")
+    .appending("questions.jinja")
 
   private func run(
     _ command: String, _ options: [String] = [], input: String = "", in directory: FilePath
@@ -35,7 +36,7 @@ struct ChatTests {
       #expect(process.output == "avocado\nmeat\navocado\n")
       let saved = try directory.appending("out.json").readText()
       #expect(saved.contains("avocado"))
-      #expect(!saved.contains("\"meat\""))
+      #expect(!saved.contains("What does Lina eat?"))
     }
   }
 

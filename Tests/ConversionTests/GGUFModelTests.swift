@@ -52,8 +52,8 @@ struct GGUFModelTests {
   private func withSayable(_ model: String, _ body: (FilePath, FilePath) throws -> Void) throws {
     try withTemporaryDirectory { directory in
       let original = Vectors.path(model), copy = directory.appending("model")
-      for name in try original.entryNames where name.hasSuffix("safetensors") || name.hasSuffix("json")
-      {
+      for name in try original.entryNames
+      where name.hasSuffix("safetensors") || name.hasSuffix("json") {
         try copy.appending(name).writeNew(original.appending(name).readBytes())
       }
       let path = copy.appending("config.json")
@@ -114,7 +114,10 @@ struct GGUFModelTests {
   /// What GGUF, or llama.cpp behind it, has no word for.
   static let unsayable: [(model: String, key: String, value: JSONValue, message: String)] = [
     ("models/gemma2", "query_pre_attn_scalar", 40, "'query_pre_attn_scalar' 40.0 (it implies 24)"),
-    ("architectures/mistral", "sliding_window", 16, "'sliding_window' is 16, which llama.cpp ignores"),
+    (
+      "architectures/mistral", "sliding_window", 16,
+      "'sliding_window' is 16, which llama.cpp ignores"
+    ),
     ("architectures/rope", "rope_scaling", ["rope_type": "dynamic", "factor": 2], "\"dynamic\""),
     ("models/gemma2", "final_logit_softcapping", .null, "that there is not a soft cap on logits"),
     ("models/llama", "hidden_act", "gelu", "the activation gelu"),

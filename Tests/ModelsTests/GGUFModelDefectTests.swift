@@ -74,7 +74,8 @@ struct GGUFModelDefectTests {
       "'llama.attention.head_count' has 2 values that differ or are not one for each of 1 layers"
     ),
     (
-      "llama.attention.head_count_kv", .uint32(3), "'blk.0.attn_k.weight' has 8 rows, which are not 3 heads"
+      "llama.attention.head_count_kv", .uint32(3),
+      "'blk.0.attn_k.weight' has 8 rows, which are not 3 heads"
     ),
     ("llama.attention.layer_norm_rms_epsilon", nil, "layer_norm_rms_epsilon' is missing"),
     (

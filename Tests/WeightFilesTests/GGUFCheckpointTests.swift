@@ -81,7 +81,8 @@ struct GGUFCheckpointTests {
       try withTemporaryDirectory { directory in
         let paths = try write(defect.shards, in: directory)
         let error = #expect(throws: WeightFileError.self) { try GGUFCheckpoint(paths[0]) }
-        #expect(error?.description.hasSuffix(defect.message) == true, "\(String(describing: error))")
+        #expect(
+          error?.description.hasSuffix(defect.message) == true, "\(String(describing: error))")
       }
     }
   }

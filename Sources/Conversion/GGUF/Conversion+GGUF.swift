@@ -32,7 +32,9 @@ extension Conversion {
   /// The metadata of the destination, in the order in which llama.cpp's converter has them.
   private func ggufMetadata(_ tensors: GGUFDestinationTensors) throws -> GGUFMetadata {
     var metadata = generalMetadata(tensors.architecture)
-    for (key, value) in try GGUFModelMetadata(configuration, of: tensors.architecture).metadata() { metadata[key] = value }
+    for (key, value) in try GGUFModelMetadata(configuration, of: tensors.architecture).metadata() {
+      metadata[key] = value
+    }
     let fileType = request.preset.map(\.fileType) ?? tensors.fileType
     metadata[GGUFModelKeys.fileType] = .uint32(fileType)
     for (key, value) in try request.model.ggufTokenizer(

@@ -93,7 +93,8 @@ extension GGUFModelMetadata {
       ("a soft cap on attention", configuration.attentionSoftCap, [GGUFArchitecture.gemma2]),
       ("a soft cap on logits", configuration.finalSoftCap, [.gemma2, .gemma3]),
     ]
-    for (what, cap, architectures) in caps where cap != nil && !architectures.contains(architecture) {
+    for (what, cap, architectures) in caps where cap != nil && !architectures.contains(architecture)
+    {
       throw refusal(what)
     }
     // Without the keys llama.cpp takes Gemma 2's own.

@@ -67,7 +67,9 @@ struct TypeSummary {
   var byteCount: Int { types.reduce(0) { $0 + $1.bytes } }
 
   /// Bytes in all: `1.2 MB, 4.62 bits a weight`.
-  var sizeText: String { "\(byteText(byteCount)), \(bitsText(byteCount, elementCount)) bits a weight" }
+  var sizeText: String {
+    "\(byteText(byteCount)), \(bitsText(byteCount, elementCount)) bits a weight"
+  }
 
   /// A line for each type.
   var table: String {

@@ -56,7 +56,8 @@ extension ChatTemplate {
       .chat,
       "\(place): has no chat template ('\(ChatTemplateText.fileName)', 'chat_template' in "
         + "'\(ChatTemplateText.configurationName)', or '\(GGUFModelKeys.chatTemplate)' in GGUF). Give "
-        + "one with --chat-template FILE, or use 'flare run' without --chat to continue text as it is")
+        + "one with --chat-template FILE, or use 'flare run' without --chat to continue text as it is"
+    )
   }
 }
 

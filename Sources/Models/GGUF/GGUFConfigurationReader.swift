@@ -57,7 +57,8 @@ struct GGUFConfigurationReader {
       guard size == rows else {
         throw ModelError(
           .configuration,
-          "\(fields.path): '\(keys.vocabularySize)' is \(size), but the embeddings have \(rows) rows")
+          "\(fields.path): '\(keys.vocabularySize)' is \(size), but the embeddings have \(rows) rows"
+        )
       }
     }
   }

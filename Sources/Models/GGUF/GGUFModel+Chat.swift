@@ -9,7 +9,8 @@ extension GGUFModel {
       guard case .string(let text) = value, key == prefix || key.hasPrefix(prefix + ".") else {
         return nil
       }
-      let name = key == prefix ? ChatTemplateText.defaultName : String(key.dropFirst(prefix.count + 1))
+      let name =
+        key == prefix ? ChatTemplateText.defaultName : String(key.dropFirst(prefix.count + 1))
       return ChatTemplateText(name: name, text: text, place: "\(checkpoint.path): '\(key)'")
     }
   }

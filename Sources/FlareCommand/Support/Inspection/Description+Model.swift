@@ -95,7 +95,8 @@ extension ModelConfiguration {
       }
       let begins = tokenizer.specialTokensAround.before
       if let token = beginningOfTextToken, let first = begins.first, token != first {
-        oddities.append("the configuration begins texts with token \(token), the tokenizer \(first)")
+        oddities.append(
+          "the configuration begins texts with token \(token), the tokenizer \(first)")
       }
     }
     if endOfTextTokens.isEmpty { oddities.append("no token ends a text") }
