@@ -169,6 +169,41 @@ struct GGUFModelTests {
     }
   }
 
+  @Test func `a preset gives the types, and a bundle of the file the same logits`() throws {
+    try withTemporaryDirectory { directory in
+      let source = Vectors.path("models/llama")
+      let file = directory.appending("q8_0.gguf"), bundle = directory.appending("bundle")
+      try convert(source, to: file, preset: .q80)
+      let checkpoint = try GGUFCheckpoint(file)
+      #expect(checkpoint.metadata["general.file_type"] == .uint32(7))
+      #expect(checkpoint.metadata["general.quantization_version"] == .uint32(2))
+      for info in checkpoint.tensors {
+        #expect(info.type.name == (info.shape.rank == 1 ? "F32" : "Q8_0"), "\(info.name)")
+      }
+      let exact = try LanguageModel(source, with: kernels).logitArray()
+      let logits = try LanguageModel(file, with: kernels).logitArray()
+      #expect(0.001..<2 ~= largestDifference(logits, exact))
+      try convert(file, to: bundle, form: .bundle)
+      #expect(try LanguageModel(bundle, with: kernels).logitArray() == logits)
+    }
+  }
+
+  @Test func `a quantized file is not quantized again, nor written as a checkpoint`() throws {
+    try withTemporaryDirectory { directory in
+      let file = directory.appending("q8_0.gguf")
+      try convert(Vectors.path("models/llama"), to: file, preset: .q80)
+      let again = #expect(throws: ConversionError.self) {
+        try convert(file, to: directory.appending("q4.gguf"), preset: .q40)
+      }
+      #expect(again?.description.contains("is Q8_0 already; quantizing again") == true)
+      let checkpoint = #expect(throws: ConversionError.self) {
+        try convert(file, to: directory.appending("hf"), form: .huggingFace)
+      }
+      #expect(checkpoint?.description.contains("pass --dtype to write float") == true)
+      #expect(try directory.entryNames == ["q8_0.gguf"])
+    }
+  }
+
   @Test func `a LoRA is merged on the way, and changes the file`() throws {
     try withTemporaryDirectory { directory in
       let source = Vectors.path("models/llama")
