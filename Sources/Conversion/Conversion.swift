@@ -59,7 +59,7 @@ public struct Conversion: Sendable {
         changed, of: configuration, Self.ggufArchitecture(configuration.architecture),
         preset: request.preset, with: kernels)
     } else if let scheme = request.quantization {
-      tensors = QuantizedTensors(changed, scheme: scheme, with: kernels)
+      tensors = ConvertedTensors(changed, scheme: scheme, with: kernels)
     } else {
       tensors = changed
     }

@@ -16,6 +16,15 @@ public struct ConvertedTensors: TensorSource {
     self.kernels = kernels
   }
 
+  /// A view of a source whose matrices are quantized by `scheme`.
+  public init(_ base: some TensorSource, scheme: QuantizationScheme, with kernels: Kernels) {
+    let types = base.tensorInfos.compactMap { info -> (String, ElementType)? in
+      guard case .quantize(let type) = scheme.decision(for: info) else { return nil }
+      return (info.name, type)
+    }
+    self.init(base, as: Dictionary(uniqueKeysWithValues: types), with: kernels)
+  }
+
   public var tensorInfos: [TensorInfo] { base.tensorInfos.map(converted) }
 
   public func info(named name: String) -> TensorInfo? { base.info(named: name).map(converted) }

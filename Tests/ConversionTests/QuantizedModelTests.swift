@@ -21,7 +21,7 @@ struct QuantizedModelTests {
   func divergence(_ model: String, _ scheme: QuantizationScheme) throws -> Double {
     let kernels = try Kernels(threadCount: 2)
     let files = try ModelFiles(Vectors.path("models/\(model)"))
-    let quantized = QuantizedTensors(files.tensors, scheme: scheme, with: kernels)
+    let quantized = ConvertedTensors(files.tensors, scheme: scheme, with: kernels)
     let tokens = (0..<32).map { $0 * 7 % 64 }
     let expected = try LanguageModel(files, with: kernels).logits(of: tokens)
     let actual = try LanguageModel(files, tensors: quantized, with: kernels).logits(of: tokens)

@@ -46,7 +46,7 @@ struct BatchGenerationTests {
   private func open(_ test: Case) throws -> LanguageModel {
     let golden = try GoldenModel(test.model)
     guard let scheme = test.scheme else { return try golden.model(test.adapters) }
-    let tensors = QuantizedTensors(
+    let tensors = ConvertedTensors(
       try golden.files().tensors, scheme: scheme, with: try golden.kernels())
     return try golden.model(running: tensors, with: golden.adapters(test.adapters))
   }

@@ -21,7 +21,7 @@ struct SharedPassTests {
       let golden = try GoldenModel(model)
       let adapters = try golden.adapters(adapter.map { [$0] } ?? [])
       guard let scheme else { return try golden.model(adapter.map { [$0] } ?? []) }
-      let tensors = QuantizedTensors(
+      let tensors = ConvertedTensors(
         try golden.files().tensors, scheme: scheme, with: try golden.kernels())
       return try golden.model(running: tensors, with: adapters)
     }

@@ -69,7 +69,7 @@ private struct MemoryTensors: TensorSource {
 
   @Test func `promises the types that its tensors have`() throws {
     let kernels = try Kernels(threadCount: 1)
-    let view = QuantizedTensors(base, scheme: .int4, with: kernels)
+    let view = ConvertedTensors(base, scheme: .int4, with: kernels)
     #expect(view.tensorInfos.map(\.name) == base.tensorInfos.map(\.name))
     #expect(view.tensorInfos.map(\.elementType) == [.groupedInt4, .float32, .groupedInt4])
     for name in ["a.weight", "a.bias"] {
@@ -84,7 +84,7 @@ private struct MemoryTensors: TensorSource {
   }
 
   @Test func `names the tensor that cannot be quantized`() throws {
-    let view = QuantizedTensors(base, scheme: .int8, with: try Kernels(threadCount: 1))
+    let view = ConvertedTensors(base, scheme: .int8, with: try Kernels(threadCount: 1))
     let error = #expect(throws: TensorSourceError.self) {
       try view.tensor(named: "bad.weight")
     }

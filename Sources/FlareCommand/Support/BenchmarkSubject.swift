@@ -40,7 +40,7 @@ struct BenchmarkSubject {
     let files = try ModelFiles(path)
     let tensors: any TensorSource =
       if let scheme {
-        QuantizedTensors(files.tensors, scheme: scheme, with: kernels)
+        ConvertedTensors(files.tensors, scheme: scheme, with: kernels)
       } else { files.tensors }
     let model = try LanguageModel(
       files, tensors: tensors, adapters: try adapters(try files.configuration(), kernels),
