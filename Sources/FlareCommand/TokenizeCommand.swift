@@ -56,10 +56,10 @@ extension Tokenizer {
       return
     }
     let files = try ModelFiles(path)
-    guard let tokenizerPath = files.tokenizerPath else {
-      throw ModelError(.missingTokenizer, "\(path): has no 'tokenizer.json'")
-    }
     // The files of a packed bundle last as long as this value.
-    self = try withExtendedLifetime(files) { try Tokenizer(contentsOf: tokenizerPath) }
+    guard let tokenizer = try withExtendedLifetime(files, { try files.tokenizer() }) else {
+      throw ModelError(.missingTokenizer, "\(path): has no tokenizer")
+    }
+    self = tokenizer
   }
 }

@@ -64,8 +64,10 @@ public struct ModelFiles: Sendable {
     return file.isRegularFile ? file : nil
   }
 
-  /// `tokenizer.json`; nil when the model has none and only tokens can be given.
-  public var tokenizerPath: FilePath? { file(named: Self.tokenizerName) }
+  /// The file of the tokenizer, `tokenizer.json` or else `tokenizer.model`; nil when there is none.
+  public var tokenizerPath: FilePath? {
+    file(named: Self.tokenizerName) ?? file(named: "tokenizer.model")
+  }
 
   /// The model's tokenizer; nil when it has none and only tokens can be given.
   ///

@@ -88,8 +88,9 @@ struct ByteTrie: Sendable {
     shift -= 1
     edges = Array(repeating: Edge(key: .max, child: Self.none), count: old.count * 2)
     for edge in old where edge.key != .max {
-      edges[slot(of: Int32(truncatingIfNeeded: edge.key >> 8), UInt8(truncatingIfNeeded: edge.key))]
-        = edge
+      edges[
+        slot(of: Int32(truncatingIfNeeded: edge.key >> 8), UInt8(truncatingIfNeeded: edge.key))] =
+        edge
     }
   }
 }

@@ -11,8 +11,8 @@ extension Tokenizer {
     ["tokenizer.json", "tokenizer.model"].map { directory.appending($0) }.first(where: \.exists)
   }
 
-  /// Reads a `tokenizer.json`, a `tokenizer.model`, a GGUF file, which may hold a vocabulary only, or the tokenizer in
-  /// the directory at `path`.
+  /// Reads a `tokenizer.json`, a `tokenizer.model`, a GGUF file, which may hold a vocabulary alone,
+  /// or the tokenizer in the directory at `path`.
   ///
   /// - Throws: `TokenizerError` when the file cannot be read, contradicts itself, or asks for
   ///   something that Flare does not do.
@@ -26,9 +26,9 @@ extension Tokenizer {
     } else if path.extension == "model" {
       try self.init(try PieceVocabulary(sentencePiece: path))
     } else if path.extension == "gguf" {
-      let file: GGUFFile
+      let file: GGUFCheckpoint
       do throws(WeightFileError) {
-        file = try GGUFFile(path)
+        file = try GGUFCheckpoint(path)
       } catch {
         throw TokenizerError(.unreadable, error.description)
       }

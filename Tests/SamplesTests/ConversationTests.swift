@@ -4,6 +4,7 @@ import Models
 import SystemPackage
 import TestSupport
 import Testing
+import Tokenizers
 
 /// Conversations with the samples, in the form their task adapters have learned.
 struct ConversationTests {
@@ -45,6 +46,17 @@ struct ConversationTests {
     #expect(answer.promptTokenCount == second.promptTokenCount)
     #expect(answer.reusedTokenCount == 0)
     #expect(talk.messages.count == 5)
+  }
+
+  @Test func `a prompt that has its beginning gets no second one`() throws {
+    let model = try LanguageModel(
+      Vectors.repository.appending("samples").pushing("llama/base"),
+      with: Kernels(threadCount: 1))
+    let tokens = try model.encode("Maya lives here")
+    #expect(try model.encode("<|begin_of_text|>Maya lives here") == tokens)
+    #expect(tokens.first == model.tokenizer?.id(of: "<|begin_of_text|>"))
+    let bare = try model.encode("Maya lives here", addingSpecialTokens: false)
+    #expect(bare == Array(tokens.dropFirst()))
   }
 
   @Test func `a changed past is read again`() throws {

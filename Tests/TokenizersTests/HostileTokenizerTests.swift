@@ -74,8 +74,8 @@ struct HostileTokenizerTests {
       "'model': option 'end_of_word_suffix' is \"w\" and is not supported"
     ),
     (
-      #""type": "BPE""#, #""type": "Unigram""#,
-      "'model': type 'Unigram' is not supported (known: BPE)"
+      #""type": "BPE""#, #""type": "WordPiece""#,
+      "'model': type 'WordPiece' is not supported (known: BPE, Unigram)"
     ),
     (#""ids": [5]"#, #""ids": [6]"#, "'post_processor' adds the id 6, which no token has"),
     (
@@ -98,7 +98,7 @@ struct HostileTokenizerTests {
     (
       #""normalizer": {"type": "Replace""#, #""normalizer": {"type": "NFKC""#,
       "'normalizer': type 'NFKC' is not supported (known: Sequence, Prepend, Replace, NFC, "
-        + "Lowercase, Strip)"
+        + "Lowercase, Precompiled, Strip)"
     ),
     (
       #"{"String": " "}"#, #"{"Regex": " +"}"#,

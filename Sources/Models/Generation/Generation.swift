@@ -126,13 +126,20 @@ extension LanguageModel {
 
   /// The tokens of a text.
   ///
-  /// - Parameter addingSpecialTokens: whether to put the tokens around that frame a text; what a chat
-  ///   template has made has its own.
+  /// A text that begins with the token for the beginning already, as one that a chat template has
+  /// made, gets no second one: models were not trained with two. (`Tokenizer.encode` adds it as
+  /// Hugging Face's library does.)
+  ///
+  /// - Parameter addingSpecialTokens: whether to put the tokens around that frame a text.
   /// - Throws: `ModelError` when the model has no tokenizer.
   public func encode(
     _ text: String, addingSpecialTokens: Bool = true
   ) throws(ModelError) -> [Int] {
-    try textTokenizer.encode(text, addingSpecialTokens: addingSpecialTokens)
+    let tokenizer = try textTokenizer
+    let tokens = tokenizer.encode(text, addingSpecialTokens: addingSpecialTokens)
+    let beginning = addingSpecialTokens ? tokenizer.specialTokensAround.before : []
+    let rest = tokens.dropFirst(beginning.count)
+    return !beginning.isEmpty && rest.starts(with: beginning) ? Array(rest) : tokens
   }
 
   /// The tokenizer of a model that has one.

@@ -45,7 +45,8 @@ struct ProtobufReader {
     case 5: return (number, .fixed32(UInt32(try integer(byteCount: 4))))
     default:
       throw Defect(
-        offset: start, problem: "field \(number) has the encoding \(key & 7), expected 0, 1, 2 or 5")
+        offset: start, problem: "field \(number) has the encoding \(key & 7), expected 0, 1, 2 or 5"
+      )
     }
   }
 

@@ -35,7 +35,8 @@ extension PieceVocabulary {
       addsBegin = style.addsBegin
       spacePrefix = .none
     default:
-      throw keys.unsupported("model", "is '\(model)', which is not supported (known: llama, gpt2, t5)")
+      throw keys.unsupported(
+        "model", "is '\(model)', which is not supported (known: llama, gpt2, t5)")
     }
     beginID = try keys.optional("bos_token_id") ?? beginID
     endID = try keys.optional("eos_token_id") ?? endID
@@ -142,12 +143,14 @@ private struct GGUFTokenizerKeys {
     return merges
   }
 
-  /// The rules that `pre` names. A file without it, as converters made before May 2024, or with
-  /// `default`, leaves them open, and a guess would give wrong tokens in silence.
+  /// The rules that `pre` names.
+  ///
+  /// A file without it, as converters made before May 2024, or with `default`, leaves them open, and a guess would give wrong tokens in silence.
   func byteLevelStyle() throws(TokenizerError) -> ByteLevelStyle {
     guard let name: String = try optional("pre") else {
       throw malformed(
-        "pre", "is missing, so how the model cuts words is not known. Convert the model anew, or "
+        "pre",
+        "is missing, so how the model cuts words is not known. Convert the model anew, or "
           + "set the key (known: \(ByteLevelStyle.knownNames))")
     }
     guard let style = ByteLevelStyle(ggufName: name) else {

@@ -7,7 +7,8 @@ extension PieceVocabulary {
   ///   beyond the rows are dropped, since no model can have learned them.
   mutating func fit(to count: Int) throws(TokenizerError) {
     while pieces.count > count, let last = pieces.last {
-      guard last.kind != .normal && last.kind != .byte, ![beginID, endID].contains(pieces.count - 1)
+      guard last.kind != .normal && last.kind != .byte,
+        ![beginID, endID].contains(pieces.count - 1)
       else {
         throw malformed("has \(pieces.count) tokens, the model has \(count) rows of embeddings")
       }

@@ -24,7 +24,10 @@ extension PieceVocabulary {
     }
     try self.init(model, name: name)
     let file = path.removingLastComponent().appending("tokenizer_config.json")
-    if file.exists { try configure(try Section(try JSONValue(tokenizerFile: file), subject: "tokenizer_config.json")) }
+    if file.exists {
+      try configure(
+        try Section(try JSONValue(tokenizerFile: file), subject: "tokenizer_config.json"))
+    }
     try validate()
   }
 

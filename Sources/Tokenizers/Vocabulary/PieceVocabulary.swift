@@ -1,12 +1,12 @@
-import JSON
-
 /// A vocabulary as a list of pieces, with what a GGUF file or `tokenizer.model` says beside it.
 ///
 /// It stands between the forms a tokenizer is kept in. GGUF keys, `tokenizer.model` and
 /// `tokenizer.json` become one, and one becomes a `Tokenizer`, GGUF keys and a `tokenizer.json`:
 /// each form is read in one place and written in one place.
 struct PieceVocabulary: Sendable {
-  /// What a piece is for. The numbers are those of SentencePiece, which GGUF has taken over.
+  /// What a piece is for.
+  ///
+  /// The numbers are those of SentencePiece, which GGUF has taken over.
   enum Kind: Int, Sendable {
     case normal = 1
     case unknown
@@ -59,7 +59,9 @@ struct PieceVocabulary: Sendable {
   var removesExtraSpaces = false
   var characterMap: CharacterMap?
   /// Whether user-defined pieces are part of the text that SentencePiece normalizes, and not cut
-  /// off before. A `tokenizer.model` by itself has it so.
+  /// off before.
+  ///
+  /// A `tokenizer.model` by itself has it so.
   var symbolsAreNormalized = false
 }
 
@@ -89,16 +91,18 @@ extension PieceVocabulary {
       throw malformed(
         "\(pieces.count) tokens, expected at most \(TokenTable.maximumVocabularySize)")
     }
-    var ids = JSONObject()
+    var table = TokenTable(count: pieces.count)
     for (id, piece) in pieces.enumerated() {
       guard !piece.text.isEmpty else { throw malformed("token \(id) is empty") }
-      if let other = ids.updateValue(.integer(id), forKey: piece.text)?.integer {
+      let bytes = Array(piece.text.utf8)
+      if let other = table.id(of: bytes) {
         throw malformed("tokens \(other) and \(id) are both '\(piece.text)'")
       }
+      _ = table.insert(bytes, id: id)
       guard !piece.score.isNaN else {
         throw malformed("the score of token \(id) '\(piece.text)' is not a number")
       }
-      guard piece.kind != .byte || ByteToken.byte(of: Array(piece.text.utf8)) != nil else {
+      guard piece.kind != .byte || ByteToken.byte(of: bytes) != nil else {
         throw malformed("token \(id) '\(piece.text)' is of the kind byte, expected '<0x00>'")
       }
     }

@@ -17,6 +17,7 @@ extension Tokenizer {
     ofHuggingFace directory: FilePath, vocabularySize: Int, endIDs: [Int] = []
   ) throws(TokenizerError) -> GGUFMetadata {
     var vocabulary = try PieceVocabulary(directory: directory)
+    try vocabulary.checkExpressibleAsGGUF()
     try vocabulary.fit(to: vocabularySize)
     return vocabulary.metadata(endIDs: endIDs)
   }
@@ -29,11 +30,32 @@ extension Tokenizer {
     of fields: GGUFFields, chatTemplate: String? = nil
   ) throws(TokenizerError) -> (tokenizer: JSONValue, configuration: JSONValue) {
     let vocabulary = try PieceVocabulary(fields)
+    try vocabulary.checkExpressibleAsJSON()
     return (vocabulary.document(), vocabulary.configuration(chatTemplate: chatTemplate))
   }
 }
 
 extension PieceVocabulary {
+  /// - Throws: `TokenizerError` when llama.cpp would read other ids than the tokenizer gives.
+  fileprivate func checkExpressibleAsGGUF() throws(TokenizerError) {
+    guard case .scoredPairs = algorithm, changesText else { return }
+    throw unsupported(
+      "a GGUF file cannot hold the tokenizer: its normalizer maps characters or removes spaces, which "
+        + "llama.cpp does not do for BPE")
+  }
+
+  /// - Throws: `TokenizerError` when the steps of a `tokenizer.json` would give other ids.
+  fileprivate func checkExpressibleAsJSON() throws(TokenizerError) {
+    if case .bytePairs = algorithm { return }
+    guard changesText else { return }
+    throw unsupported(
+      "'tokenizer.json' cannot say exactly how SentencePiece maps characters and removes spaces. Keep "
+        + "the model as GGUF, or take the tokenizer from where it was made")
+  }
+
+  /// Whether SentencePiece's normalizer does more than to mark spaces.
+  private var changesText: Bool { characterMap != nil || removesExtraSpaces }
+
   /// Reads the tokenizer of a Hugging Face directory.
   fileprivate init(directory: FilePath) throws(TokenizerError) {
     guard let path = Tokenizer.path(in: directory) else {
