@@ -12,13 +12,17 @@ struct TokenizeCommand: ParsableCommand {
     discussion: """
       EXAMPLE:
         flare tokenize model.flare "Hello world" --ids
+        flare tokenize vocabulary.gguf --file book.txt --ids
       """)
 
   @Argument(help: "A model, a tokenizer.json, a tokenizer.model or a .gguf file.")
   var model: FilePath
 
   @Argument(help: "The text.")
-  var text: String
+  var text: String?
+
+  @Option(help: "Read the text from a file, or from standard input for '-'.")
+  var file: FilePath?
 
   @Flag(help: "Only the ids, on one line, with spaces between.")
   var ids = false
@@ -29,8 +33,15 @@ struct TokenizeCommand: ParsableCommand {
   @Flag(help: "Print JSON.")
   var json = false
 
+  func validate() throws {
+    guard (text == nil) != (file == nil) else {
+      throw ValidationError("Give a text, or a file with '--file'.")
+    }
+  }
+
   func run() throws {
     let tokenizer = try Tokenizer(ofModelAt: model)
+    let text = try text ?? file.map { try String(contentsOfInput: $0) } ?? ""
     let tokens = tokenizer.encode(text, addingSpecialTokens: special)
     if ids {
       standardOutput.write(tokens.map(String.init).joined(separator: " ") + "\n")

@@ -15,6 +15,34 @@ extension FileDescriptor {
   }
 }
 
+extension String {
+  /// The text in a file, or on standard input for '-'.
+  ///
+  /// - Throws: `FileError` when there is no such file, `InputTextError` when it is no UTF-8 text.
+  init(contentsOfInput path: FilePath) throws {
+    let bytes: [UInt8]
+    if path == "-" {
+      bytes = try FileDescriptor.standardInput.readToEnd()
+    } else {
+      let file = try MappedFile(path)
+      bytes = unsafe file.bytes.withUnsafeBytes { unsafe Array($0) }
+    }
+    guard let text = String(validating: bytes, as: UTF8.self) else {
+      throw InputTextError(path: path)
+    }
+    self = text
+  }
+}
+
+/// Input that is no text.
+struct InputTextError: FlareError {
+  let path: FilePath
+  var kind: FailureKind { .badInput }
+  var description: String {
+    "\(path == "-" ? "standard input" : path.string): is not UTF-8 text"
+  }
+}
+
 /// A document on standard input that is not JSON.
 struct StandardInputError: FlareError {
   let defect: JSONError
