@@ -56,6 +56,20 @@ struct GGUFModelDefectTests {
     try open(file)
   }
 
+  @Test func `a window in a Llama file is Mistral's, and zeros say nothing`() throws {
+    try withTemporaryDirectory { directory in
+      var file = File()
+      file.metadata["llama.attention.sliding_window"] = .uint32(4)
+      file.metadata["llama.expert_count"] = .uint32(0)
+      file.metadata["llama.tensor_data_layout"] = .string("Meta AI original pth")
+      let path = directory.appending("m.gguf")
+      try file.write(to: path)
+      let configuration = try ModelFiles(path).configuration()
+      #expect(configuration.architecture == .mistral)
+      #expect(configuration.slidingWindows == [4])
+    }
+  }
+
   static let keyDefects: [(key: String, value: GGUFValue?, message: String)] = [
     ("general.architecture", .string("falcon"), "'general.architecture' is \"falcon\", which this"),
     ("general.architecture", nil, "'general.architecture' is missing"),
@@ -85,6 +99,16 @@ struct GGUFModelDefectTests {
     ("llama.rope.dimension_count", .uint32(2), "'llama.rope.dimension_count' is 2, expected the"),
     ("llama.rope.dimension_count", .uint32(0), "'llama.rope.dimension_count' is 0, expected the"),
     ("llama.rope.scaling.type", .string("longrope"), "'llama.rope.scaling.factor' is missing"),
+    (
+      "llama.rope.scaling.attn_factor", .float32(2),
+      "'llama.rope.scaling.attn_factor' is 2.0, which"
+    ),
+    ("llama.rope.freq_base_swa", .float32(100), "'llama.rope.freq_base_swa' is 100.0 (f32), which"),
+    ("llama.attn_logit_softcapping", .float32(50), "'llama.attn_logit_softcapping' is 50.0 (f32)"),
+    (
+      "llama.tensor_data_layout", .string("other"),
+      "'llama.tensor_data_layout' is \"other\", expected"
+    ),
     ("llama.vocab_size", .uint32(13), "'llama.vocab_size' is 13, but the embeddings have 12 rows"),
     (
       "llama.expert_count", .uint32(8),

@@ -38,7 +38,8 @@ struct GGUFConfigurationReader {
 
   /// Checks keys that could say something else than what is read.
   private func checkAgreement() throws {
-    for (key, value) in fields.metadata where keys.isOwn(key) && !keys.known.contains(key) {
+    for (key, value) in fields.metadata
+    where keys.isOwn(key) && !keys.known.contains(key) && !value.isVacuous {
       throw ModelError(
         .unsupported,
         "\(fields.path): '\(key)' is \(value.shortDescription), which this version does not know for "
@@ -51,6 +52,17 @@ struct GGUFConfigurationReader {
       throw ModelError(
         .unsupported,
         "\(fields.path): '\(key)' is \(value), expected the length of a head, \(headDimension)")
+    }
+    for key in [keys.ropeAttentionFactor, keys.yarnAttentionFactor] {
+      guard let factor = try fields.optional(key, as: Float.self), factor != 1 else { continue }
+      throw ModelError(
+        .unsupported,
+        "\(fields.path): '\(key)' is \(factor), which this version cannot run but as 1")
+    }
+    let layout = "Meta AI original pth"
+    if let value = try fields.optional(keys.rowLayout, as: String.self), value != layout {
+      throw ModelError(
+        .unsupported, "\(fields.path): '\(keys.rowLayout)' is \"\(value)\", expected \"\(layout)\"")
     }
     if let size = try fields.optional(keys.vocabularySize, as: Int.self) {
       let rows = try embeddingShape[0]
@@ -100,7 +112,7 @@ struct GGUFConfigurationReader {
 
   private var modelClass: Architecture {
     switch architecture {
-    case .llama: .llama
+    case .llama: fields.metadata[keys.slidingWindow] == nil ? .llama : .mistral
     case .qwen2: .qwen2
     case .qwen3: .qwen3
     case .gemma: .gemma
@@ -123,6 +135,11 @@ extension GGUFConfigurationReader {
     switch architecture {
     case .llama:
       config["hidden_act"] = "silu"
+      if let window = try fields.optional(keys.slidingWindow, as: Int.self) {
+        // A window is Mistral's, which has no biases: where there are some they have no place.
+        config["sliding_window"] = .integer(window)
+        return
+      }
       config["attention_bias"] = .boolean(checkpoint.info(named: "blk.0.attn_q.bias") != nil)
       config["mlp_bias"] = .boolean(checkpoint.info(named: "blk.0.ffn_gate.bias") != nil)
     case .qwen2, .qwen3:

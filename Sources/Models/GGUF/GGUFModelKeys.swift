@@ -2,9 +2,10 @@ package import Adapters
 
 /// The metadata keys of a GGUF model, which begin with the name of its architecture.
 package struct GGUFModelKeys: Sendable {
-  private let prefix: String
+  private let architecture: GGUFArchitecture
+  private var prefix: String { architecture.rawValue }
 
-  package init(_ architecture: GGUFArchitecture) { prefix = architecture.rawValue }
+  package init(_ architecture: GGUFArchitecture) { self.architecture = architecture }
 
   package static let architecture = "general.architecture"
   package static let type = "general.type"
@@ -49,6 +50,8 @@ package struct GGUFModelKeys: Sendable {
   package var yarnBetaFast: String { "\(prefix).rope.scaling.yarn_beta_fast" }
   package var yarnBetaSlow: String { "\(prefix).rope.scaling.yarn_beta_slow" }
   package var isFinetuned: String { "\(prefix).rope.scaling.finetuned" }
+  /// What files of 2023 say of the rows of q and k, which are pairs in all of them.
+  package var rowLayout: String { "\(prefix).tensor_data_layout" }
 
   /// Where the exact values of a norm are that cannot be had back from `1 + w`.
   package static func exactNorm(_ tensor: String) -> String { "flare.exact.\(tensor)" }
@@ -58,12 +61,19 @@ package struct GGUFModelKeys: Sendable {
 
   /// The keys that are read; any other of the architecture may change numbers.
   var known: Set<String> {
-    [
+    let shared: Set = [
       contextLength, hiddenSize, layerCount, intermediateSize, headCount, keyValueHeadCount,
-      rmsNormEpsilon, keyLength, valueLength, vocabularySize, attentionSoftCap, finalSoftCap,
-      slidingWindow, slidingWindowPattern, rotaryDimensions, ropeTheta, localRopeTheta, ropeScaling,
-      ropeFactor, oldLinearFactor, ropeOriginalLength, ropeAttentionFactor, yarnAttentionFactor,
-      yarnBetaFast, yarnBetaSlow, isFinetuned,
+      rmsNormEpsilon, keyLength, valueLength, vocabularySize, rotaryDimensions, ropeTheta,
+      ropeScaling, ropeFactor, oldLinearFactor, ropeOriginalLength, ropeAttentionFactor,
+      yarnAttentionFactor, yarnBetaFast, yarnBetaSlow, isFinetuned,
     ]
+    let own: [String] =
+      switch architecture {
+      case .llama: [slidingWindow, rowLayout]
+      case .qwen2, .qwen3, .gemma: []
+      case .gemma2: [slidingWindow, slidingWindowPattern, attentionSoftCap, finalSoftCap]
+      case .gemma3: [slidingWindow, slidingWindowPattern, finalSoftCap, localRopeTheta]
+      }
+    return shared.union(own)
   }
 }

@@ -82,6 +82,18 @@ extension [UInt8] {
 }
 
 extension GGUFValue {
+  /// Whether the value says nothing: false, zero, or an empty string or array.
+  public var isVacuous: Bool {
+    switch self {
+    case .bool(let value): !value
+    case .string(let value): value.isEmpty
+    case .array(let values): values.isEmpty
+    case .float32(let value): value == 0
+    case .float64(let value): value == 0
+    default: Int(gguf: self) == 0
+    }
+  }
+
   /// The value in a few words, for messages: `3 (u32)`, `"llama"`, `12 × i32`.
   public var shortDescription: String {
     switch self {
