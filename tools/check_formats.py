@@ -1,6 +1,7 @@
 """Every architecture in every format, run by Flare, by transformers and by llama.cpp, as a table.
 
-    python tools/check_formats.py --flare .build/release/flare [--only gemma3 ...] [--seed 1] [--markdown]
+    python tools/check_formats.py --flare .build/release/flare [--only gemma3 ...] [--seed 1]
+    python tools/check_formats.py --flare .build/release/flare --types
 
 For each architecture a random checkpoint is written that nobody has seen. `flare convert` makes GGUF files of it; `flare
 logits` and llama.cpp (llama-cpp-python) run them, and transformers runs the checkpoint in float32. Cells of float formats
@@ -11,6 +12,10 @@ tensor, and llama.cpp's own quantizer makes Q4_K_M of the F32 file for Flare to 
 It fails when Flare is off by more than 1e-3 in a float format (llama.cpp rounds activations to F16 or BF16 there, and
 its GELU is a table of F16), when llama.cpp is further from transformers than KL 0.02 with floats, when either of them is more than twice as far from transformers as the other with quantized weights,
 when llama.cpp's quantizer chooses another type for a tensor, or when a tensor comes back changed.
+
+`--types` takes files of llama.cpp's quantizer in every type that it makes without an importance matrix instead, runs each
+with both, and fails where they are further than KL 0.05 apart: llama.cpp rounds activations to 8 bits in groups of 256
+for most of them, Flare in groups of 32 or not at all.
 """
 
 from __future__ import annotations
@@ -57,6 +62,11 @@ CASES = {
 }  # fmt: skip
 FLOATS = ["f32", "bf16", "f16"]
 QUANTIZED = ["q8_0", "q4_k_m"]
+# general.file_type of what llama.cpp's quantizer makes by itself.
+LLAMA_CPP_TYPES = dict(
+    Q4_0=2, Q4_1=3, Q8_0=7, Q5_0=8, Q5_1=9, Q2_K=10, Q3_K_S=11, Q3_K_M=12, Q3_K_L=13, Q4_K_S=14, Q4_K_M=15, Q5_K_S=16,
+    Q5_K_M=17, Q6_K=18, IQ4_NL=25, IQ3_S=26, IQ3_M=27, IQ4_XS=30, TQ1_0=36, TQ2_0=37,
+)  # fmt: skip
 LENGTH = 96
 FLOAT_TOLERANCE, FLOAT_DIVERGENCE = 1e-3, 0.02
 
@@ -142,6 +152,24 @@ def check(name: str, flare: str, seed: int, scratch: Path) -> tuple[list[str], l
     return row, faults
 
 
+def check_types(flare: str, seed: int, scratch: Path) -> bool:
+    """Prints how far Flare is from llama.cpp for each type; whether all are near."""
+    save_model(transformers.LlamaConfig(**SHAPE | dict(head_dim=64, num_hidden_layers=4)), scratch / "hf", seed, torch.bfloat16)
+    run(flare, "convert", scratch / "hf", "--quantize", "f32", "-o", scratch / "f32.gguf")
+    tokens = random.Random(seed).choices(range(3, SHAPE["vocab_size"]), k=LENGTH // 2)
+    print("| file | tensors | largest difference of a logit | KL |\n|---|---|---|---|", flush=True)
+    worst = 0.0
+    for name, number in LLAMA_CPP_TYPES.items():
+        path = scratch / "quantized.gguf"
+        quantize_with_llama_cpp(scratch / "f32.gguf", path, number)
+        ours, theirs = flare_logits(flare, path, tokens, scratch), llama_cpp_logits(path, tokens)
+        apart = divergence(theirs, ours)
+        worst = max(worst, apart)
+        kinds = ", ".join(sorted(set(types(path).values()) - {"F32"}))
+        print(f"| {name} | {kinds} | {np.abs(ours - theirs).max():.2f} of {np.abs(theirs).max():.1f} | {apart:.1e} |", flush=True)
+    return worst < 0.05
+
+
 def compare(kind: str, path: Path, expected, flare: str, tokens, scratch: Path, faults: list[str]) -> str:
     """`flare / llama.cpp` of one file."""
     ours = flare_logits(flare, path, tokens, scratch)
@@ -169,8 +197,12 @@ def main() -> int:
     parser.add_argument("--flare", required=True)
     parser.add_argument("--only", nargs="*", default=list(CASES))
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--types", action="store_true")
     arguments = parser.parse_args()
     quiet()
+    if arguments.types:
+        with tempfile.TemporaryDirectory() as folder:
+            return 0 if check_types(arguments.flare, arguments.seed, Path(folder)) else 1
     header = ["architecture", "HF", *(f"GGUF {kind.upper()}" for kind in FLOATS + QUANTIZED), "Q4_K_M by llama.cpp"]
     print("| " + " | ".join(header) + " |\n|" + "---|" * len(header), flush=True)
     failed = False
