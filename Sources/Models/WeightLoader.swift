@@ -40,6 +40,11 @@ struct WeightLoader {
         .tensors,
         "\(subject): '\(name)' is \(info.shape), the configuration needs \(shape)")
     }
+    guard shape.rank > 1 || !info.elementType.isQuantized else {
+      throw ModelError(
+        .tensors,
+        "\(subject): '\(name)' is a vector of type \(info.elementType), expected F32, F16 or BF16")
+    }
     guard info.elementType.isComputable else {
       throw ModelError(
         .tensors,

@@ -56,6 +56,20 @@ struct GGUFModelDefectTests {
     try open(file)
   }
 
+  @Test func `a factor without a type scales the rope linearly`() throws {
+    try withTemporaryDirectory { directory in
+      var file = File()
+      file.metadata["llama.rope.scaling.factor"] = .float32(4)
+      file.metadata["llama.attention.causal"] = .bool(true)
+      let path = directory.appending("m.gguf")
+      try file.write(to: path)
+      #expect(try ModelFiles(path).configuration().rope.scaling == .linear(factor: 4))
+      file.shapes.append(("rope_freqs.weight", [2]))
+      let error = #expect(throws: ModelError.self) { try open(file) }
+      #expect(error?.description.contains("scale the rope both") == true)
+    }
+  }
+
   @Test func `a window in a Llama file is Mistral's, and zeros say nothing`() throws {
     try withTemporaryDirectory { directory in
       var file = File()
@@ -109,6 +123,7 @@ struct GGUFModelDefectTests {
       "llama.tensor_data_layout", .string("other"),
       "'llama.tensor_data_layout' is \"other\", expected"
     ),
+    ("llama.attention.causal", .bool(false), "'llama.attention.causal' is false; only causal"),
     ("llama.vocab_size", .uint32(13), "'llama.vocab_size' is 13, but the embeddings have 12 rows"),
     (
       "llama.expert_count", .uint32(8),

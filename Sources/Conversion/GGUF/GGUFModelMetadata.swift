@@ -131,6 +131,10 @@ extension GGUFModelMetadata {
       guard yarn.attentionFactor == YarnScaling.magnitude(yarn.factor) else {
         throw refusal("yarn's 'attention_factor' \(yarn.attentionFactor)")
       }
+      // llama.cpp does not apply these keys to every architecture.
+      guard yarn.fastTurnCount == 32, yarn.slowTurnCount == 1 else {
+        throw refusal("yarn's 'beta_fast' and 'beta_slow'")
+      }
       guard yarn.truncates else { throw refusal("yarn's 'truncate' false") }
     }
   }
@@ -147,6 +151,8 @@ extension GGUFModelMetadata {
           + "texts would give other numbers. Set it to null in config.json to accept that")
     }
     guard sizes.count <= 1 else { throw refusal("windows of several sizes") }
+    // Without the key every layer of Gemma 3 sees all, and turns by the base of those that do.
+    if sizes.isEmpty && architecture == .gemma3 { return }
     metadata[keys.slidingWindow] = count(sizes.first ?? configuration.maximumPositionCount)
     guard sizes.count == 1 else { return }
     let period = architecture == .gemma2 ? 2 : 6

@@ -53,6 +53,11 @@ struct GGUFConfigurationReader {
         .unsupported,
         "\(fields.path): '\(key)' is \(value), expected the length of a head, \(headDimension)")
     }
+    if try fields.optional(keys.isCausal, as: Bool.self) == false {
+      throw ModelError(
+        .unsupported,
+        "\(fields.path): '\(keys.isCausal)' is false; only causal attention is supported")
+    }
     for key in [keys.ropeAttentionFactor, keys.yarnAttentionFactor] {
       guard let factor = try fields.optional(key, as: Float.self), factor != 1 else { continue }
       throw ModelError(
@@ -168,7 +173,8 @@ extension GGUFConfigurationReader {
     config["hidden_activation"] = "gelu_pytorch_tanh"
     config["query_pre_attn_scalar"] = .integer(
       layerCount == oddLayerCount ? hiddenSize / heads.query : headDimension)
-    guard let window = try fields.optional(keys.slidingWindow, as: Int.self) ?? window else {
+    guard let window = try fields.optional(keys.slidingWindow, as: Int.self) ?? window, window > 0
+    else {
       config["layer_types"] = .array(Array(repeating: "full_attention", count: layerCount))
       return
     }
@@ -190,7 +196,7 @@ extension GGUFConfigurationReader {
       return pattern
     }
     let period = try fields.optional(key, as: Int.self) ?? period
-    guard period > 0 else { return Array(repeating: false, count: layerCount) }
+    guard period > 0 else { return Array(repeating: true, count: layerCount) }
     return (0..<layerCount).map { $0 % period < period - 1 }
   }
 
@@ -210,8 +216,7 @@ extension GGUFConfigurationReader {
 
 extension GGUFConfigurationReader {
   private func addRope(to config: inout JSONObject) throws {
-    let defaultTheta: Float = architecture == .gemma3 ? 1_000_000 : 10_000
-    let theta = try fields.optional(keys.ropeTheta) ?? defaultTheta
+    let theta = try fields.optional(keys.ropeTheta, as: Float.self) ?? 10_000
     config["rope_theta"] = number(theta)
     if architecture == .gemma3 {
       config["rope_local_base_freq"] = number(try fields.optional(keys.localRopeTheta) ?? 10_000)
@@ -227,16 +232,25 @@ extension GGUFConfigurationReader {
           "\(fields.path): '\(factors.name)' is \(factors.type) \(factors.shape), expected F32 "
             + "[\(headDimension / 2)]")
       }
+      let type = try fields.optional(keys.ropeScaling, as: String.self) ?? "none"
+      guard type == "none", fields.metadata[keys.ropeFactor] == nil else {
+        throw ModelError(
+          .unsupported,
+          "\(fields.path): '\(factors.name)' and '\(keys.ropeScaling)' scale the rope both, which this "
+            + "version cannot run")
+      }
       return try RopeFactors(checkpoint.tensor(named: factors.name).floatVector)
         .llama3Parameters(theta: Double(theta), subject: "\(fields.path)")
     }
-    if let factor = try fields.optional(keys.oldLinearFactor, as: Float.self), factor != 1 {
-      return ["rope_type": "linear", "factor": number(factor)]
-    }
-    let type = try fields.optional(keys.ropeScaling, as: String.self) ?? "none"
+    // A file that names a factor and no type means linear.
+    let given = try fields.optional(keys.ropeFactor, as: Float.self)
+    let factor = try given ?? fields.optional(keys.oldLinearFactor, as: Float.self)
+    let type =
+      try fields.optional(keys.ropeScaling, as: String.self) ?? (factor == nil ? "none" : "linear")
     if type == "none" { return nil }
     var scaling: JSONObject = [
-      "rope_type": .string(type), "factor": number(try fields.required(keys.ropeFactor)),
+      "rope_type": .string(type),
+      "factor": number(try factor ?? fields.required(keys.ropeFactor)),
     ]
     guard type == "yarn" else { return scaling }
     for (name, key) in [("beta_fast", keys.yarnBetaFast), ("beta_slow", keys.yarnBetaSlow)] {

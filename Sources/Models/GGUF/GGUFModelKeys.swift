@@ -30,6 +30,7 @@ package struct GGUFModelKeys: Sendable {
   package var headCount: String { "\(prefix).attention.head_count" }
   package var keyValueHeadCount: String { "\(prefix).attention.head_count_kv" }
   package var rmsNormEpsilon: String { "\(prefix).attention.layer_norm_rms_epsilon" }
+  package var isCausal: String { "\(prefix).attention.causal" }
   package var keyLength: String { "\(prefix).attention.key_length" }
   package var valueLength: String { "\(prefix).attention.value_length" }
   package var vocabularySize: String { "\(prefix).vocab_size" }
@@ -63,7 +64,7 @@ package struct GGUFModelKeys: Sendable {
   var known: Set<String> {
     let shared: Set = [
       contextLength, hiddenSize, layerCount, intermediateSize, headCount, keyValueHeadCount,
-      rmsNormEpsilon, keyLength, valueLength, vocabularySize, rotaryDimensions, ropeTheta,
+      rmsNormEpsilon, isCausal, keyLength, valueLength, vocabularySize, rotaryDimensions, ropeTheta,
       ropeScaling, ropeFactor, oldLinearFactor, ropeOriginalLength, ropeAttentionFactor,
       yarnAttentionFactor, yarnBetaFast, yarnBetaSlow, isFinetuned,
     ]
