@@ -15,6 +15,12 @@ enum GGUFEndTokens {
 
   static func ids(_ fields: GGUFFields) throws(WeightFileError) -> [Int] {
     var ids: [Int] = []
+    // SentencePiece's own id, where a file names none.
+    if fields.metadata[keys[0]] == nil,
+      fields.metadata[GGUFModelKeys.tokenizerModel] == .string("llama")
+    {
+      ids.append(2)
+    }
     for key in keys {
       if let id = try fields.optional(key, as: Int.self), !ids.contains(id) { ids.append(id) }
     }

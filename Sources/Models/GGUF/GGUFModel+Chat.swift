@@ -24,10 +24,14 @@ extension GGUFModel {
       ("bos_token", "bos"), ("eos_token", "eos"), ("unk_token", "unknown"),
       ("pad_token", "padding"),
     ]
+    // SentencePiece's own ids, where a file names none.
+    let isSentencePiece = checkpoint.metadata[GGUFModelKeys.tokenizerModel] == .string("llama")
+    let defaultIDs = isSentencePiece ? ["unknown": 0, "bos": 1, "eos": 2] : [:]
     var result: JSONObject = [:]
     for (name, key) in names {
-      guard let value = checkpoint.metadata["tokenizer.ggml.\(key)_token_id"],
-        let id = Int(gguf: value), tokens.indices.contains(id),
+      let value = checkpoint.metadata["tokenizer.ggml.\(key)_token_id"]
+      guard let id = value.map({ Int(gguf: $0) }) ?? defaultIDs[key],
+        tokens.indices.contains(id),
         case .string(let text) = tokens[id]
       else { continue }
       result[name] = .string(text)
