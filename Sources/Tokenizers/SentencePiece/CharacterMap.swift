@@ -9,7 +9,8 @@ struct CharacterMap: Sendable {
   /// The map as the file has it.
   let bytes: [UInt8]
 
-  /// - Returns: nil when the lengths do not fit together, or a replacement would never end.
+  /// - Returns: nil when the lengths do not fit together, or a replacement would never end or is not
+  ///   UTF-8.
   init?(_ bytes: [UInt8]) {
     func word(_ offset: Int) -> UInt32 {
       bytes[offset..<offset + 4].reversed().reduce(0) { $0 << 8 | UInt32($1) }
@@ -20,6 +21,7 @@ struct CharacterMap: Sendable {
     self.bytes = bytes
     cells = stride(from: 4, to: 4 + length, by: 4).map(word)
     replacements = Array(bytes[(4 + length)...])
+    guard String(validating: replacements, as: UTF8.self) != nil else { return nil }
   }
 
   /// The replacement of the longest string of the map that `text` has at `start`, and its end.
@@ -47,7 +49,9 @@ struct CharacterMap: Sendable {
       let cell = cells[node]
       node ^= Self.offset(cell)
       position += 1
-      guard cell >> 8 & 1 == 1 else { continue }
+      // A string of a damaged map could end within a character of the text.
+      guard cell >> 8 & 1 == 1, position == text.count || !text[position].continuesCharacter
+      else { continue }
       guard node < cells.count, let replacement = replacement(at: cells[node] & 0x7FFF_FFFF) else {
         break
       }
@@ -64,6 +68,7 @@ struct CharacterMap: Sendable {
   private func replacement(at offset: UInt32) -> ArraySlice<UInt8>? {
     guard offset < replacements.count else { return nil }
     let rest = replacements[Int(offset)...]
+    guard let first = rest.first, !first.continuesCharacter else { return nil }
     return rest.prefix { $0 != 0 }
   }
 }
@@ -88,6 +93,11 @@ extension CharacterMap {
     }
     return result
   }
+}
+
+extension UInt8 {
+  /// Whether the byte is a later one of a character's UTF-8.
+  fileprivate var continuesCharacter: Bool { self & 0xC0 == 0x80 }
 }
 
 extension Unicode.Scalar {

@@ -19,21 +19,29 @@ struct ProtobufReader {
     var description: String { "byte \(offset): \(problem)" }
   }
 
+  struct Field {
+    let number: Int
+    let value: Value
+    /// Where the field begins in the file.
+    let offset: Int
+  }
+
   private var rest: ArraySlice<UInt8>
 
   init(_ message: ArraySlice<UInt8>) { rest = message }
 
   /// The next field, or nil at the end of the message.
-  mutating func next() throws(Defect) -> (number: Int, value: Value)? {
+  mutating func next() throws(Defect) -> Field? {
     if rest.isEmpty { return nil }
     let start = rest.startIndex
     let key = try varint()
     guard let number = Int(exactly: key >> 3), number > 0 else {
       throw Defect(offset: start, problem: "a field has no number")
     }
+    func field(_ value: Value) -> Field { Field(number: number, value: value, offset: start) }
     switch key & 7 {
-    case 0: return (number, .varint(try varint()))
-    case 1: return (number, .fixed64(try integer(byteCount: 8)))
+    case 0: return field(.varint(try varint()))
+    case 1: return field(.fixed64(try integer(byteCount: 8)))
     case 2:
       let length = try varint()
       guard length <= rest.count else {
@@ -41,8 +49,8 @@ struct ProtobufReader {
           offset: start,
           problem: "field \(number) is \(length) bytes long, and \(rest.count) are left")
       }
-      return (number, .bytes(take(Int(length))))
-    case 5: return (number, .fixed32(UInt32(try integer(byteCount: 4))))
+      return field(.bytes(take(Int(length))))
+    case 5: return field(.fixed32(UInt32(try integer(byteCount: 4))))
     default:
       throw Defect(
         offset: start, problem: "field \(number) has the encoding \(key & 7), expected 0, 1, 2 or 5"

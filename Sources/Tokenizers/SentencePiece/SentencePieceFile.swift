@@ -24,13 +24,13 @@ struct SentencePieceFile {
     var reader = ProtobufReader(bytes[...])
     while let field = try reader.next() {
       switch field.number {
-      case 1: pieces.append(try Self.piece(try field.value.message(field.number)))
-      case 2: try readTrainer(try field.value.message(field.number))
-      case 3: try readNormalizer(try field.value.message(field.number))
+      case 1: pieces.append(try Self.piece(try field.message()))
+      case 2: try readTrainer(try field.message())
+      case 3: try readNormalizer(try field.message())
       case 5:
-        var denormalizer = ProtobufReader(try field.value.message(field.number))
+        var denormalizer = ProtobufReader(try field.message())
         while let field = try denormalizer.next() {
-          if field.number == 2 { denormalizerMap = Array(try field.value.message(field.number)) }
+          if field.number == 2 { denormalizerMap = Array(try field.message()) }
         }
       default: break
       }
@@ -102,11 +102,11 @@ struct SentencePieceFile {
   }
 }
 
-extension ProtobufReader.Value {
+extension ProtobufReader.Field {
   /// The bytes of a message or string.
-  fileprivate func message(_ number: Int) throws(ProtobufReader.Defect) -> ArraySlice<UInt8> {
-    guard case .bytes(let bytes) = self else {
-      throw .init(offset: 0, problem: "field \(number) is a number, expected a message")
+  fileprivate func message() throws(ProtobufReader.Defect) -> ArraySlice<UInt8> {
+    guard case .bytes(let bytes) = value else {
+      throw .init(offset: offset, problem: "field \(number) is a number, expected a message")
     }
     return bytes
   }

@@ -66,6 +66,12 @@ struct PieceVocabulary: Sendable {
 }
 
 extension PieceVocabulary {
+  /// A longer piece is an attack on time.
+  ///
+  /// Looking for pieces takes their length for every character of a text. The longest of published
+  /// vocabularies have some hundred bytes.
+  static let maximumPieceByteCount = 1 << 12
+
   /// The ids that frame a text.
   var frame: (before: [Int], after: [Int]) {
     (addsBegin ? [beginID].compactMap(\.self) : [], addsEnd ? [endID].compactMap(\.self) : [])
@@ -99,8 +105,13 @@ extension PieceVocabulary {
         throw malformed("tokens \(other) and \(id) are both '\(piece.text)'")
       }
       _ = table.insert(bytes, id: id)
-      guard !piece.score.isNaN else {
-        throw malformed("the score of token \(id) '\(piece.text)' is not a number")
+      guard bytes.count <= Self.maximumPieceByteCount else {
+        throw malformed(
+          "token \(id) is \(bytes.count) bytes long, expected at most "
+            + "\(Self.maximumPieceByteCount)")
+      }
+      guard piece.score.isFinite else {
+        throw malformed("the score of token \(id) '\(piece.text)' is \(piece.score)")
       }
       guard piece.kind != .byte || ByteToken.byte(of: bytes) != nil else {
         throw malformed("token \(id) '\(piece.text)' is of the kind byte, expected '<0x00>'")
