@@ -38,7 +38,7 @@ MODELS = {
     "plain": dict(model_type="bpe", vocab_size=240, rules=True, control_symbols=["<ctl>"],
                   user_defined_symbols=["<sep>", "Ana"]),
     # T5.
-    "t5": dict(model_type="unigram", vocab_size=240, rules=True, user_defined_symbols=["<sep>", "bridge"],
+    "t5": dict(model_type="unigram", vocab_size=240, rules=True, user_defined_symbols=["<sep>", "bridge", "an", "ana"],
                pad_id=0, eos_id=1, unk_id=2, bos_id=-1),
     "unigram": dict(model_type="unigram", vocab_size=480, byte_fallback=True, remove_extra_whitespaces=False,
                     normalization_rule_name="identity"),
@@ -94,7 +94,7 @@ def main():
     # Control tokens in the text are Hugging Face's idea; sentencepiece reads them as characters.
     controls = ["<s>", "</s>", "<unk>", "<ctl>", "<pad>"]
     texts = [t for t in DIFFICULT + [random_text(rng) for _ in range(80)] if not any(c in t for c in controls)]
-    texts += ["a<sep>b", "<sep> Ana<sep>", "bridges", "a    b", "x\n\n\ny", "<mask>x <mask>", "aaaaaaaaa", "\u200b", " \u200b "]
+    texts += ["a<sep>b", "<sep> Ana<sep>", "bridges", "Ananas wanita", "a    b", "x\n\n\ny", "<mask>x <mask>", "aaaaaaaaa", "\u200b", " \u200b "]
     files = {}
     for name, options in MODELS.items():
         model = train(**options)

@@ -102,7 +102,9 @@ extension UnigramModel {
     let usable = vocabulary.mergeableIDs.filter {
       pieces[$0].kind == .normal || vocabulary.symbolsAreNormalized
     }
-    let highest = Double(normal.max() ?? 0)
+    // SentencePiece seeks the highest score from the least positive number upwards, and logarithms
+    // stay below it.
+    let highest = Double(max(normal.max() ?? 0, .leastNormalMagnitude))
     let scores = pieces.map { piece in
       // A user-defined piece outweighs what its bytes could be otherwise, in SentencePiece's way.
       piece.kind == .userDefined
