@@ -130,6 +130,11 @@ struct GGUFTokenizerTests {
       #expect(metadata["tokenizer.ggml.eos_token_id"] == .uint32(UInt32(end)))
       #expect(metadata["tokenizer.ggml.eot_token_id"] == .uint32(UInt32(turn)))
       #expect(metadata["tokenizer.ggml.add_bos_token"] == .bool(true))
+      let ends = [end, turn, 0]
+      let more = try Tokenizer.ggufMetadata(
+        ofHuggingFace: directory, vocabularySize: original.vocabularySize, endIDs: ends)
+      #expect(
+        more["tokenizer.ggml.flare_end_token_ids"].flatMap([Int].init(gguf:)) == [turn, 0])
     }
   }
 }

@@ -24,6 +24,8 @@ enum GGUFEndTokens {
     for key in keys {
       if let id = try fields.optional(key, as: Int.self), !ids.contains(id) { ids.append(id) }
     }
+    let others = try fields.optional("tokenizer.ggml.flare_end_token_ids", as: [Int].self) ?? []
+    for id in others where !ids.contains(id) { ids.append(id) }
     guard case .array(let tokens)? = fields.metadata["tokenizer.ggml.tokens"],
       case .array(let types)? = fields.metadata["tokenizer.ggml.token_type"],
       tokens.count == types.count

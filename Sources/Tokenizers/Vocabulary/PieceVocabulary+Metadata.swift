@@ -56,6 +56,10 @@ extension PieceVocabulary {
     let ofMessage = others.first { pieces[$0].text.contains("eom") }
     set("eot_token_id", id: others.last { $0 != ofMessage })
     set("eom_token_id", id: ofMessage)
+    // GGUF has a key for three ends; a model may have more.
+    if Set(others).count > 1 {
+      set("flare_end_token_ids", .array(GGUFArray(.uint32, others.map { .uint32(UInt32($0)) })))
+    }
     set("add_bos_token", .bool(addsBegin))
     set("add_eos_token", .bool(addsEnd))
     set("add_space_prefix", .bool(spacePrefix != .none))
