@@ -96,7 +96,7 @@ extension Adapter {
   public init(_ path: FilePath, for base: AdapterBase? = nil, with kernels: Kernels) throws {
     guard path.exists else { throw FileError(.notFound, path) }
     guard path.isDirectory else {
-      guard path.extension == "gguf" else { throw FileError(.notADirectory, path) }
+      guard GGUFFile.isGGUF(path) else { throw FileError(.notADirectory, path) }
       try self.init(gguf: path, for: base, with: kernels)
       return
     }

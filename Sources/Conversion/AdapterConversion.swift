@@ -34,7 +34,13 @@ public struct AdapterConversion: Sendable {
   ) throws {
     base = try model?.configuration().adapterBase
     adapter = try Adapter(path, for: model, with: kernels)
-    self.form = form ?? (destination.extension == "gguf" ? .gguf : .peft)
+    let namesFile = destination.hasExtension("gguf")
+    self.form = form ?? (namesFile ? .gguf : .peft)
+    guard self.form == .gguf || !namesFile && !destination.hasExtension("flare") else {
+      throw ConversionError(
+        .usage,
+        "\(destination): names a single file, but a directory is to be written. Choose another name")
+    }
     self.destination = destination
     self.mayReplace = mayReplace
     try destination.checkApart(from: [path])
@@ -45,7 +51,7 @@ public struct AdapterConversion: Sendable {
   public static func isAdapter(_ path: FilePath) -> Bool {
     path.isDirectory
       ? path.appending("adapter_config.json").exists && !path.appending("config.json").exists
-      : path.extension == "gguf"
+      : GGUFFile.isGGUF(path)
         && (try? GGUFFile(path))?.metadata["general.type"] == .string("adapter")
   }
 

@@ -6,6 +6,7 @@ import Models
 public import Quantization
 import SystemPackage
 public import Tensors
+import WeightFiles
 
 /// A model on its way into another form: merged, quantized, packed, in one pass.
 ///
@@ -25,6 +26,10 @@ public struct Conversion: Sendable {
   public let measurements = MergeMeasurements()
   /// What became of quantized tensors that were merged into.
   public private(set) var requantizations: [Requantization] = []
+  /// What became otherwise than was asked for, one sentence each.
+  public private(set) var notes: [String] = []
+  /// The file that will be written, when it is a GGUF file.
+  private(set) var ggufPlan: GGUFPlan?
   /// Of the model that will be at the destination.
   let configuration: ModelConfiguration
 
@@ -54,11 +59,18 @@ public struct Conversion: Sendable {
       changed = requantized
       requantizations = requantized.requantizations
     }
-    if request.form == .gguf {
-      tensors = try GGUFDestinationTensors(
+    guard request.form != .gguf else {
+      let destination = try GGUFDestinationTensors(
         changed, of: configuration, Self.ggufArchitecture(configuration.architecture),
         preset: request.preset, with: kernels)
-    } else if let scheme = request.quantization {
+      tensors = destination
+      try checkForm()
+      notes = destination.notes
+      ggufPlan = try GGUFPlan(
+        destination.tensorInfos, metadata: try ggufMetadata(destination))
+      return
+    }
+    if let scheme = request.quantization {
       tensors = ConvertedTensors(changed, scheme: scheme, with: kernels)
     } else {
       tensors = changed
@@ -163,6 +175,10 @@ public struct Conversion: Sendable {
   }
 
   private func checkGGUF() throws(ConversionError) {
+    guard request.preset == nil || request.elementType == nil else {
+      throw ConversionError(
+        .usage, "a preset chooses the type of every weight. Leave out --dtype, or --quantize")
+    }
     guard request.quantization == nil else {
       throw ConversionError(
         .usage, "int8 and int4 are for bundles. Quantize a GGUF file to q8_0, q4_k_m, ...")
@@ -180,8 +196,10 @@ public struct Conversion: Sendable {
         + "file cannot say. Write a bundle, or merge it with --no-source")
   }
 
-  /// The size of the weights that will be written, in bytes.
-  public var byteCount: Int { tensors.tensorInfos.reduce(0) { $0 + $1.byteCount } }
+  /// The size of what will be written, in bytes: the weights, or all of a GGUF file.
+  public var byteCount: Int {
+    ggufPlan?.byteCount ?? tensors.tensorInfos.reduce(0) { $0 + $1.byteCount }
+  }
 
   /// The adapters that the destination will contain, with what runs beside its weights.
   var appliedAdapters: [(record: BundleManifest.Adapter, residue: Adapter?)] {
@@ -212,7 +230,9 @@ public struct Conversion: Sendable {
     case .huggingFace: try writeHuggingFace(progress)
     case .bundle: try writeBundle(to: request.destination, progress)
     case .bundleFile: try writeBundleFile(progress)
-    case .gguf: try writeGGUF(progress)
+    case .gguf:
+      try ggufPlan?.write(
+        tensors, to: request.destination, mayReplace: request.mayReplace, progress: progress)
     }
   }
 }

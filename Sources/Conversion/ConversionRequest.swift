@@ -1,4 +1,5 @@
 public import Adapters
+import Files
 public import Models
 public import Quantization
 public import SystemPackage
@@ -73,10 +74,12 @@ extension ConversionRequest.Form {
   /// bundle.
   public init(destination: FilePath) {
     self =
-      switch destination.extension {
-      case "flare": .bundleFile
-      case "gguf": .gguf
-      default: .bundle
+      if destination.hasExtension("flare") {
+        .bundleFile
+      } else if destination.hasExtension("gguf") {
+        .gguf
+      } else {
+        .bundle
       }
   }
 

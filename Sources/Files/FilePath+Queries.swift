@@ -7,6 +7,9 @@ public import SystemPackage
 #endif
 
 extension FilePath {
+  /// Whether the name ends in this extension, in whatever case.
+  package func hasExtension(_ name: String) -> Bool { `extension`?.lowercased() == name }
+
   /// Whether anything is at this path.
   public var exists: Bool { status != nil }
 

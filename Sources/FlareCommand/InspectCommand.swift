@@ -28,10 +28,20 @@ struct InspectCommand: ParsableCommand {
       if TrainerConversion.isPickled(path) {
         try Description(ofCheckpoint: path, listsTensors: tensors)
       } else if AdapterConversion.isAdapter(path) {
-        try Description(ofAdapter: path)
+        try Self.describeAdapter(path, listsTensors: tensors)
       } else {
         try Description(ofModel: path, listsTensors: tensors)
       }
     if json { writeJSON(description.json) } else { standardOutput.write(description.text) }
+  }
+
+  private static func describeAdapter(
+    _ path: FilePath, listsTensors: Bool
+  ) throws -> Description {
+    guard !listsTensors else {
+      throw ValidationError(
+        "'--tensors' is for models and checkpoints; an adapter's modules are listed anyway")
+    }
+    return try Description(ofAdapter: path)
   }
 }

@@ -37,6 +37,9 @@ struct TokenizeCommand: ParsableCommand {
     guard (text == nil) != (file == nil) else {
       throw ValidationError("Give a text, or a file with '--file'.")
     }
+    guard !(ids && json) else {
+      throw ValidationError("'--ids' and '--json' are two forms of one answer. Give one of them.")
+    }
   }
 
   func run() throws {

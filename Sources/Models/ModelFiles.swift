@@ -42,7 +42,7 @@ public struct ModelFiles: Sendable {
       try self.init(Bundle(path), at: path)
     } else if path.appending(Self.configurationName).exists {
       try self.init(huggingFace: path)
-    } else if path.extension == "gguf" {
+    } else if GGUFFile.isGGUF(path) {
       try self.init(GGUFModel(path), at: path)
     } else {
       throw ModelError(.notAModel, "\(path): \(Self.explanation(of: path))")

@@ -1,6 +1,5 @@
 import CKernels
 import Kernels
-import Synchronization
 import Tensors
 
 /// A float matrix in blocks of ggml.
@@ -33,23 +32,13 @@ private func blocks(
 ) -> Tensor? {
   let quantizeBlocks = unsafe kernels.table.pointee.quantize_blocks
   let blockCount = tensor.shape.elementCount / block.columnCount
-  let isGood = Atomic<Bool>(true)
-  let quantized = unsafe tensor.withBaseAddress { base in
-    nonisolated(unsafe) let base = unsafe base
-    return Tensor(shape: tensor.shape, elementType: type) { bytes in
-      unsafe bytes.withUnsafeMutableBytes { buffer in
-        guard let start = buffer.baseAddress else { return }
-        nonisolated(unsafe) let blocks = unsafe start.assumingMemoryBound(to: UInt8.self)
-        kernels.pool.parallelFor(count: blockCount, grain: blocksPerRange) { range in
-          let isRangeGood = unsafe quantizeBlocks(
-            blockType, source, base, range.lowerBound * block.columnCount, range.count,
-            blocks + range.lowerBound * block.byteCount)
-          if !isRangeGood { isGood.store(false, ordering: .relaxed) }
-        }
-      }
-    }
+  return unsafe tensor.quantized(
+    as: type, partCount: blockCount, grain: blocksPerRange, with: kernels
+  ) { base, blocks, range in
+    unsafe quantizeBlocks(
+      blockType, source, base, range.lowerBound * block.columnCount, range.count,
+      blocks + range.lowerBound * block.byteCount)
   }
-  return isGood.load(ordering: .relaxed) ? quantized : nil
 }
 
 /// Blocks that are worth waking a thread for.

@@ -45,28 +45,49 @@ public func quantize(
   let quantizePanel =
     unsafe type == .groupedInt4
     ? kernels.table.pointee.quantize_panel_int4 : kernels.table.pointee.quantize_panel_int8
-  let isGood = Atomic<Bool>(true)
-  let quantized = unsafe tensor.withBaseAddress { base in
-    nonisolated(unsafe) let base = unsafe base
-    return Tensor(shape: tensor.shape, elementType: type) { bytes in
-      unsafe bytes.withUnsafeMutableBytes { buffer in
-        guard let start = buffer.baseAddress else { return }
-        nonisolated(unsafe) let panels = unsafe start.assumingMemoryBound(to: UInt8.self)
-        kernels.pool.parallelFor(count: layout.panelCount) { range in
-          for panel in range {
-            let row = panel * GroupedLayout.panelRowCount
-            let isPanelGood = unsafe quantizePanel(
-              source, base + row * rowByteCount,
-              min(GroupedLayout.panelRowCount, layout.rowCount - row), layout.groupCount,
-              panels + panel * layout.panelByteCount)
-            if !isPanelGood { isGood.store(false, ordering: .relaxed) }
+  let quantized = unsafe tensor.quantized(
+    as: type, partCount: layout.panelCount, grain: 1, with: kernels
+  ) { base, panels, range in
+    range.allSatisfy { panel in
+      let row = panel * GroupedLayout.panelRowCount
+      return unsafe quantizePanel(
+        source, base + row * rowByteCount,
+        min(GroupedLayout.panelRowCount, layout.rowCount - row), layout.groupCount,
+        panels + panel * layout.panelByteCount)
+    }
+  }
+  guard let quantized else { throw fault(in: tensor, as: type, with: kernels) }
+  return quantized
+}
+
+extension Tensor {
+  /// A tensor of another type that is made part by part, on all threads.
+  ///
+  /// - Parameters:
+  ///   - partCount: how many parts there are, each by itself.
+  ///   - grain: parts that are worth waking a thread for.
+  ///   - quantize: makes the parts of a range: from this tensor's bytes, into the other's.
+  /// - Returns: nil when a part cannot be made.
+  func quantized(
+    as type: ElementType, partCount: Int, grain: Int, with kernels: Kernels,
+    _ quantize:
+      @Sendable (UnsafeRawPointer, UnsafeMutablePointer<UInt8>, Range<Int>) -> Bool
+  ) -> Tensor? {
+    let isGood = Atomic<Bool>(true)
+    let result = unsafe withBaseAddress { base in
+      nonisolated(unsafe) let base = unsafe base
+      return Tensor(shape: shape, elementType: type) { bytes in
+        unsafe bytes.withUnsafeMutableBytes { buffer in
+          guard let start = buffer.baseAddress else { return }
+          nonisolated(unsafe) let out = unsafe start.assumingMemoryBound(to: UInt8.self)
+          kernels.pool.parallelFor(count: partCount, grain: grain) { range in
+            if unsafe !quantize(base, out, range) { isGood.store(false, ordering: .relaxed) }
           }
         }
       }
     }
+    return isGood.load(ordering: .relaxed) ? result : nil
   }
-  guard isGood.load(ordering: .relaxed) else { throw fault(in: tensor, as: type, with: kernels) }
-  return quantized
 }
 
 /// Finds the first element that quantization cannot represent.

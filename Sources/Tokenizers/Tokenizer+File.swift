@@ -25,7 +25,7 @@ extension Tokenizer {
       try self.init(contentsOf: file)
     } else if path.extension == "model" {
       try self.init(try PieceVocabulary(sentencePiece: path))
-    } else if path.extension == "gguf" {
+    } else if GGUFFile.isGGUF(path) {
       let file: GGUFCheckpoint
       do throws(WeightFileError) {
         file = try GGUFCheckpoint(path)

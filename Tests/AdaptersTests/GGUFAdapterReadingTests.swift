@@ -14,7 +14,7 @@ struct GGUFAdapterReadingTests {
     let kernels = try Kernels(threadCount: 1)
     let file = try GGUFAdapterFile(
       GGUFFile(Vectors.path("gguf/lora-llama.gguf")), with: kernels)
-    #expect(file.architecture == .llama && file.alpha == 8 && file.name == nil)
+    #expect(file.architecture == .llama && file.alpha == 8 && file.baseName == nil)
     let original = try Adapter(Vectors.path("models/llama/lora"), with: kernels)
     let modules = try file.modules(Self.llamaHeads)
     #expect(modules.count == original.updates.count && modules.count == 21)

@@ -121,6 +121,10 @@ struct GGUFModelTests {
     ("architectures/rope", "rope_scaling", ["rope_type": "dynamic", "factor": 2], "\"dynamic\""),
     ("models/gemma2", "final_logit_softcapping", .null, "that there is not a soft cap on logits"),
     ("models/llama", "hidden_act", "gelu", "the activation gelu"),
+    (
+      "architectures/rope", "rope_scaling",
+      ["rope_type": "yarn", "factor": 2, "beta_fast": 16], "yarn's 'beta_fast' and 'beta_slow'"
+    ),
   ]
 
   @Test(arguments: unsayable.indices)
@@ -201,6 +205,65 @@ struct GGUFModelTests {
       }
       #expect(checkpoint?.description.contains("pass --dtype to write float") == true)
       #expect(try directory.entryNames == ["q8_0.gguf"])
+    }
+  }
+
+  @Test func `a file of a preset keeps its bytes, under a name without an extension too`() throws {
+    try withTemporaryDirectory { directory in
+      let first = directory.appending("a.gguf"), second = directory.appending("b.gguf")
+      try convert(Vectors.path("models/llama"), to: first, preset: .q4KM)
+      try convert(first, to: second)
+      #expect(try first.readBytes() == second.readBytes())
+      let bare = directory.appending("blob")
+      try bare.writeNew(first.readBytes())
+      #expect(try ModelFiles(bare).form == .gguf)
+      let third = directory.appending("c.GGUF")
+      try convert(bare, to: third, form: ConversionRequest.Form(destination: third))
+      #expect(try ModelFiles(third).form == .gguf)
+    }
+  }
+
+  @Test func `a preset that does not fit says what it became`() throws {
+    try withTemporaryDirectory { directory in
+      let request = ConversionRequest(
+        model: try ModelFiles(Vectors.path("models/llama")),
+        destination: directory.appending("m.gguf"), form: .gguf, preset: .q4KM)
+      #expect(
+        try Conversion(request, with: kernels).notes == [
+          "23 of 23 matrices have rows that are no multiple of 256, which Q4_K_M needs; they are Q5_0, "
+            + "Q8_0, as llama.cpp makes them"
+        ])
+    }
+  }
+
+  @Test func `layers of Gemma 3 that all see everything stay so`() throws {
+    try withSayable("architectures/gemma3") { source, directory in
+      let path = source.appending("config.json")
+      var config = try #require(try JSONValue(contentsOf: path).object)
+      let count = try #require(config["num_hidden_layers"]?.integer)
+      config["layer_types"] = .array(Array(repeating: "full_attention", count: count))
+      config["sliding_window_pattern"] = nil
+      config["_sliding_window_pattern"] = nil
+      try path.overwrite(JSONValue.object(config).serialized())
+      let file = directory.appending("m.gguf")
+      try convert(source, to: file)
+      let expected = try LanguageModel(source, with: kernels).logitArray()
+      let logits = try LanguageModel(file, with: kernels).logitArray()
+      #expect(largestDifference(logits, expected) < 1e-4)
+    }
+  }
+
+  @Test func `a vocabulary that an adapter makes larger takes its tokenizer along`() throws {
+    try withTemporaryDirectory { directory in
+      let source = Vectors.repository.appending("samples").pushing("llama/base")
+      let file = directory.appending("m.gguf")
+      try convert(source, to: file)
+      let files = try ModelFiles(file)
+      let rows = try files.configuration().vocabularySize
+      let metadata = try files.ggufTokenizer(vocabularySize: rows + 2)
+      let tokens = try #require(metadata["tokenizer.ggml.tokens"].flatMap([String].init(gguf:)))
+      #expect(tokens.count == rows + 2 && tokens.last == "[PAD\(rows + 1)]")
+      #expect(try files.ggufTokenizer(vocabularySize: rows)["tokenizer.ggml.tokens"] != nil)
     }
   }
 

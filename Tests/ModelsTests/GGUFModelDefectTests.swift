@@ -29,11 +29,16 @@ struct GGUFModelDefectTests {
       ("blk.0.ffn_down.weight", [8, 16]),
     ]
     var values: [String: [Float]] = [:]
+    /// Tensors that are zeros of Q8_0.
+    var blocks: Set<String> = []
 
     func write(to path: FilePath) throws {
       let table = TensorTable(
         shapes.map { name, shape in
           let ones = Array(repeating: Float(1), count: shape.elementCount)
+          if blocks.contains(name) {
+            return (name, Tensor(shape: shape, elementType: .blockQ80) { _ in })
+          }
           return (name, Tensor(values[name] ?? ones, shape: shape))
         })
       try GGUFPlan(table.tensorInfos, metadata: metadata).write(table, to: path)
@@ -54,6 +59,64 @@ struct GGUFModelDefectTests {
     var file = File()
     file.metadata["llama.attention.head_count"] = .array(GGUFArray(.uint32, [.uint32(2)]))
     try open(file)
+  }
+
+  @Test func `a norm in blocks is refused by name`() throws {
+    var file = File()
+    file.metadata["llama.embedding_length"] = .uint32(32)
+    file.metadata["llama.feed_forward_length"] = .uint32(32)
+    file.shapes = file.shapes.map { ($0.name, Shape($0.shape.extents.map { $0 == 12 ? 12 : 32 })) }
+    file.blocks = ["output_norm.weight"]
+    let error = #expect(throws: ModelError.self) { try open(file) }
+    #expect(
+      error?.description.contains("'model.norm.weight' is a vector of type Q8_0, expected F32")
+        == true, "\(String(describing: error))")
+  }
+
+  @Test func `without a pattern of its own Gemma's windows are on every layer for 0`() throws {
+    try withTemporaryDirectory { directory in
+      var file = File()
+      file.metadata = GGUFMetadata()
+      for (key, value) in File().metadata {
+        file.metadata[key.replacing("llama.", with: "gemma3.")] = value
+      }
+      file.metadata["general.architecture"] = .string("gemma3")
+      file.metadata["gemma3.attention.sliding_window"] = .uint32(4)
+      file.metadata["gemma3.attention.sliding_window_pattern"] = .uint32(0)
+      let path = directory.appending("m.gguf")
+      try file.write(to: path)
+      let configuration = try ModelFiles(path).configuration()
+      #expect(configuration.slidingWindows == [4])
+      #expect(configuration.rope.theta == 10_000)
+    }
+  }
+
+  @Test func `a SentencePiece vocabulary has its ids without keys for them`() throws {
+    try withTemporaryDirectory { directory in
+      var file = File()
+      file.metadata["tokenizer.ggml.model"] = .string("llama")
+      file.metadata["tokenizer.ggml.tokens"] = .array(GGUFArray((0..<12).map { "t\($0)" }))
+      let path = directory.appending("m.gguf")
+      try file.write(to: path)
+      let files = try ModelFiles(path)
+      let configuration = try files.configuration()
+      #expect(configuration.beginningOfTextToken == 1 && configuration.endOfTextTokens == [2])
+      let tokens = try ChatTemplate.specialTokens(of: files)
+      #expect(tokens["bos_token"] == "t1" && tokens["eos_token"] == "t2")
+    }
+  }
+
+  @Test func `every end of a text is read`() throws {
+    try withTemporaryDirectory { directory in
+      var file = File()
+      file.metadata["tokenizer.ggml.eos_token_id"] = .uint32(3)
+      file.metadata["tokenizer.ggml.eot_token_id"] = .uint32(4)
+      file.metadata["tokenizer.ggml.flare_end_token_ids"] = .array(
+        GGUFArray(.uint32, [.uint32(4), .uint32(7)]))
+      let path = directory.appending("m.gguf")
+      try file.write(to: path)
+      #expect(try ModelFiles(path).configuration().endOfTextTokens == [3, 4, 7])
+    }
   }
 
   @Test func `a factor without a type scales the rope linearly`() throws {
@@ -156,7 +219,7 @@ struct GGUFModelDefectTests {
     ("blk.1.ffn_up.weight", [16, 8], "'model.layers.1.mlp.up_proj.weight' has no place"),
     ("blk.0.attn_k.weight", [6, 8], "'blk.0.attn_k.weight' has 6 rows, which are not 2 heads"),
     ("blk.0.ffn_up.weight", [8, 8], "is [8, 8], the configuration needs [16, 8]"),
-    ("token_embd.weight", nil, "'token_embd.weight' is missing or no matrix"),
+    ("token_embd.weight", nil, "has no 'token_embd.weight', so it is no model"),
     ("rope_freqs.weight", [3], "'rope_freqs.weight' is F32 [3], expected F32 [2]"),
   ]
 
@@ -175,6 +238,8 @@ struct GGUFModelDefectTests {
     var file = File()
     file.shapes.append(("rope_freqs.weight", [2]))
     try open(file)
+    file.values["rope_freqs.weight"] = [2, 2]
+    try open(file)
     file.values["rope_freqs.weight"] = [3, 2]
     let error = #expect(throws: ModelError.self) { try open(file) }
     #expect(error?.description.contains("'rope_freqs.weight' follows no rule") == true)
@@ -189,12 +254,16 @@ struct GGUFModelDefectTests {
       let factors = RopeFactors(
         theta: theta, headDimension: 64, factor: factor, lowFrequencyFactor: low,
         highFrequencyFactor: high, originalPositionCount: length)
-      let found = try #require(try factors.llama3Parameters(theta: theta, subject: "m"))
+      let found = try #require(try factors.parameters(theta: theta, subject: "m"))
       let rebuilt = RopeFactors(
         theta: theta, headDimension: 64, factor: found["factor"]?.number ?? 0,
         lowFrequencyFactor: found["low_freq_factor"]?.number ?? 0,
         highFrequencyFactor: found["high_freq_factor"]?.number ?? 0,
         originalPositionCount: found["original_max_position_embeddings"]?.number ?? 0)
+      #expect(found["low_freq_factor"] == 1)
+      if low == 1 {
+        #expect(found["original_max_position_embeddings"]?.number == length || high != 4)
+      }
       #expect(zip(rebuilt.values, factors.values).allSatisfy { abs($0 - $1) <= 1e-5 * $1 })
     }
   }

@@ -37,7 +37,7 @@ extension Adapter {
       "prompts have to begin with '\($0)' (adapter.lora.prompt_prefix)"
     }
     self.init(
-      path: path, form: .gguf, updates: updates, baseModelName: file.name,
+      path: path, form: .gguf, updates: updates, baseModelName: file.baseName,
       notes: prefix.map { [$0] } ?? [])
   }
 }

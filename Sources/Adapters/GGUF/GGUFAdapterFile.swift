@@ -19,8 +19,8 @@ public struct GGUFAdapterFile: Sendable {
   public let architecture: GGUFArchitecture
   /// The factor of every update times its rank; nil when there is none, and every scaling is 1.
   public let alpha: Float?
-  /// `general.name`.
-  public let name: String?
+  /// What the adapter was trained on, `general.base_model.0.name`.
+  public let baseName: String?
   /// `adapter.lora.task_name`.
   public let taskName: String?
   /// Text that prompts are to begin with; whoever makes prompts has to honour it.
@@ -38,7 +38,7 @@ public struct GGUFAdapterFile: Sendable {
     architecture = try Self.architecture(fields)
     try Self.checkKeys(fields)
     alpha = try Self.alpha(fields)
-    name = try fields.optional(GGUFAdapterKeys.name)
+    baseName = try fields.optional(GGUFAdapterKeys.baseName)
     taskName = try fields.optional(GGUFAdapterKeys.taskName)
     promptPrefix = try fields.optional(GGUFAdapterKeys.promptPrefix)
     let pairs = try GGUFLowRankPairs(file, architecture, with: kernels)

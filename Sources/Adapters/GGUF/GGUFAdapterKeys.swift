@@ -2,6 +2,7 @@
 enum GGUFAdapterKeys {
   static let architecture = "general.architecture"
   static let name = "general.name"
+  static let baseName = "general.base_model.0.name"
   static let type = "general.type"
   static let fileType = "general.file_type"
   static let adapterType = "adapter.type"

@@ -7,15 +7,6 @@ import Tensors
 import WeightFiles
 
 extension Conversion {
-  /// Writes a GGUF file: metadata, tokenizer and weights.
-  func writeGGUF(_ progress: ByteProgress?) throws {
-    guard let tensors = tensors as? GGUFDestinationTensors else {
-      preconditionFailure("Not the tensors of a GGUF file")
-    }
-    try GGUFPlan(tensors.tensorInfos, metadata: try ggufMetadata(tensors)).write(
-      tensors, to: request.destination, mayReplace: request.mayReplace, progress: progress)
-  }
-
   /// What GGUF calls the architecture.
   ///
   /// - Throws: `ConversionError` when it has no name for it.
@@ -30,12 +21,12 @@ extension Conversion {
   }
 
   /// The metadata of the destination, in the order in which llama.cpp's converter has them.
-  private func ggufMetadata(_ tensors: GGUFDestinationTensors) throws -> GGUFMetadata {
+  func ggufMetadata(_ tensors: GGUFDestinationTensors) throws -> GGUFMetadata {
     var metadata = generalMetadata(tensors.architecture)
     for (key, value) in try GGUFModelMetadata(configuration, of: tensors.architecture).metadata() {
       metadata[key] = value
     }
-    let fileType = request.preset.map(\.fileType) ?? tensors.fileType
+    let fileType = request.preset.map(\.fileType) ?? keptFileType(tensors) ?? tensors.fileType
     metadata[GGUFModelKeys.fileType] = .uint32(fileType)
     for (key, value) in try request.model.ggufTokenizer(
       vocabularySize: configuration.vocabularySize)
@@ -50,6 +41,16 @@ extension Conversion {
         GGUFArray(.float32, values.map { .float32($0) }))
     }
     return metadata
+  }
+
+  /// What a GGUF source says of its types, when the destination has the same.
+  private func keptFileType(_ tensors: GGUFDestinationTensors) -> UInt32? {
+    guard let source = request.model.gguf?.checkpoint,
+      case .uint32(let fileType)? = source.metadata[GGUFModelKeys.fileType],
+      source.tensors.count == tensors.tensorInfos.count,
+      tensors.tensorInfos.allSatisfy({ source.info(named: $0.name)?.info == $0 })
+    else { return nil }
+    return fileType
   }
 
   /// What the file is and where it comes from.

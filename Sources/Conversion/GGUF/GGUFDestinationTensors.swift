@@ -16,6 +16,8 @@ struct GGUFDestinationTensors: TensorSource {
   let tensorInfos: [TensorInfo]
   /// Norms whose values cannot be had back from `1 + w`, by GGUF's name.
   let exactNorms: [(name: String, values: [Float])]
+  /// What became otherwise than the preset says.
+  let notes: [String]
   private let source: any TensorSource
   private let kernels: Kernels
   private let entries: [String: Entry]
@@ -77,6 +79,7 @@ struct GGUFDestinationTensors: TensorSource {
       infos.insert(info, at: infos.firstIndex { order < GGUFTensorOrder($0.name) } ?? infos.count)
     }
     tensorInfos = infos
+    notes = preset.flatMap { $0.fallbackNote(for: infos) }.map { [$0] } ?? []
     self.entries = entries
     exactNorms = try Self.exactNorms(entries, source, kernels)
   }
@@ -120,6 +123,19 @@ struct GGUFDestinationTensors: TensorSource {
     } catch {
       throw TensorSourceError("'\(name)': \(error)")
     }
+  }
+}
+
+extension GGUFPreset {
+  /// Says how many matrices have rows that the preset's blocks do not fit.
+  fileprivate func fallbackNote(for infos: [TensorInfo]) -> String? {
+    guard let columns = mainType.block?.columnCount else { return nil }
+    let matrices = infos.filter { $0.shape.rank > 1 }
+    let others = matrices.filter { $0.shape[$0.shape.rank - 1] % columns != 0 }
+    if others.isEmpty { return nil }
+    let types = Set(others.map(\.elementType.rawValue)).sorted().joined(separator: ", ")
+    return "\(others.count) of \(matrices.count) matrices have rows that are no multiple of \(columns), "
+      + "which \(rawValue) needs; they are \(types), as llama.cpp makes them"
   }
 }
 

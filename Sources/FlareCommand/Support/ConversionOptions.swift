@@ -100,6 +100,7 @@ extension ParsableCommand {
     request.model.warn()
     let conversion = try Conversion(request, with: kernels)
     try conversion.check()
+    for note in conversion.notes { standardError.write("flare: \(note)\n") }
     let bar = ProgressBar("Writing", total: conversion.byteCount, unit: .bytes)
     try bar.during { try conversion.run { bar.advance(by: $0) } }
     let seconds = (ContinuousClock.now - start).seconds

@@ -66,7 +66,7 @@ extension ChatTemplate {
 extension ChatTemplate {
   /// The special tokens of a model by the names that templates call them.
   public static func specialTokens(of files: ModelFiles) throws -> JSONObject {
-    if let gguf = files.gguf { return gguf.specialTokens }
+    if let gguf = files.gguf { return try gguf.specialTokens() }
     return try specialTokens { files.file(named: $0) }
   }
 

@@ -1,6 +1,7 @@
 import Adapters
 import JSON
 import Tensors
+import Tokenizers
 import WeightFiles
 
 /// Says in `config.json`'s words what the metadata of a GGUF model says.
@@ -85,7 +86,8 @@ struct GGUFConfigurationReader {
       let name = "token_embd.weight"
       guard let info = checkpoint.info(named: name), info.shape.rank == 2 else {
         throw TensorSourceError(
-          "\(fields.path): 'token_embd.weight' is missing or no matrix. Is it a vocabulary alone?")
+          "\(fields.path): has no '\(name)', so it is no model that can run. A vocabulary alone is for "
+            + "'flare tokenize'")
       }
       return info.shape
     }
@@ -201,7 +203,7 @@ extension GGUFConfigurationReader {
   }
 
   private func addTokens(to config: inout JSONObject) throws {
-    if let token = try fields.optional(GGUFModelKeys.beginningOfTextToken, as: Int.self) {
+    if let token = try GGUFSpecialTokens(fields).begin {
       config["bos_token_id"] = .integer(token)
     }
     let ends = try GGUFEndTokens.ids(fields)
@@ -240,7 +242,7 @@ extension GGUFConfigurationReader {
             + "version cannot run")
       }
       return try RopeFactors(checkpoint.tensor(named: factors.name).floatVector)
-        .llama3Parameters(theta: Double(theta), subject: "\(fields.path)")
+        .parameters(theta: Double(theta), subject: "\(fields.path)")
     }
     // A file that names a factor and no type means linear.
     let given = try fields.optional(keys.ropeFactor, as: Float.self)

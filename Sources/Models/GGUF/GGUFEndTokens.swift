@@ -1,3 +1,4 @@
+import Tokenizers
 import WeightFiles
 
 /// The tokens at which a GGUF model's texts end.
@@ -5,22 +6,15 @@ import WeightFiles
 /// A file has keys for the end of a text, of a turn and of a message; many chat models name only
 /// the first, so control tokens that are known to end a turn count too, as they do in llama.cpp.
 enum GGUFEndTokens {
-  private static let keys = [
-    "tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id",
-  ]
+  /// Beside that for the end of a text.
+  private static let keys = ["tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id"]
   private static let knownNames: Set = [
     "<|eot_id|>", "<|eom_id|>", "<|im_end|>", "<end_of_turn>", "<|end_of_text|>",
   ]
   private static let controlType = 3
 
   static func ids(_ fields: GGUFFields) throws(WeightFileError) -> [Int] {
-    var ids: [Int] = []
-    // SentencePiece's own id, where a file names none.
-    if fields.metadata[keys[0]] == nil,
-      fields.metadata[GGUFModelKeys.tokenizerModel] == .string("llama")
-    {
-      ids.append(2)
-    }
+    var ids = [try GGUFSpecialTokens(fields).end].compactMap(\.self)
     for key in keys {
       if let id = try fields.optional(key, as: Int.self), !ids.contains(id) { ids.append(id) }
     }

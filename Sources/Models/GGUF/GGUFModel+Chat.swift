@@ -1,4 +1,5 @@
 import JSON
+import Tokenizers
 import WeightFiles
 
 extension GGUFModel {
@@ -16,25 +17,18 @@ extension GGUFModel {
   }
 
   /// The spelling of the special tokens, by the names that templates call them.
-  var specialTokens: JSONObject {
+  func specialTokens() throws(WeightFileError) -> JSONObject {
     guard case .array(let tokens)? = checkpoint.metadata["tokenizer.ggml.tokens"] else {
       return [:]
     }
-    let names = [
-      ("bos_token", "bos"), ("eos_token", "eos"), ("unk_token", "unknown"),
-      ("pad_token", "padding"),
+    let ids = try GGUFSpecialTokens(checkpoint.fields)
+    let named = [
+      ("bos_token", ids.begin), ("eos_token", ids.end), ("unk_token", ids.unknown),
+      ("pad_token", ids.padding),
     ]
-    // SentencePiece's own ids, where a file names none.
-    let isSentencePiece = checkpoint.metadata[GGUFModelKeys.tokenizerModel] == .string("llama")
-    let defaultIDs = isSentencePiece ? ["unknown": 0, "bos": 1, "eos": 2] : [:]
     var result: JSONObject = [:]
-    for (name, key) in names {
-      let value = checkpoint.metadata["tokenizer.ggml.\(key)_token_id"]
-      guard let id = value.map({ Int(gguf: $0) }) ?? defaultIDs[key],
-        tokens.indices.contains(id),
-        case .string(let text) = tokens[id]
-      else { continue }
-      result[name] = .string(text)
+    for case (let name, let id?) in named where tokens.indices.contains(id) {
+      if case .string(let text) = tokens[id] { result[name] = .string(text) }
     }
     return result
   }

@@ -16,7 +16,6 @@ package struct GGUFModelKeys: Sendable {
   package static let tokenizerModel = "tokenizer.ggml.model"
   /// The `tokenizerModel` of a model that has no tokenizer.
   package static let noTokenizer = "no_vocab"
-  package static let beginningOfTextToken = "tokenizer.ggml.bos_token_id"
   package static let chatTemplate = "tokenizer.chat_template"
   /// The names of templates beside the default one.
   package static let chatTemplates = "tokenizer.chat_templates"

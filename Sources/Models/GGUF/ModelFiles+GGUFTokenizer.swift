@@ -9,9 +9,7 @@ extension ModelFiles {
   /// - Throws: `TokenizerError` when GGUF cannot say what the tokenizer does, or a `FlareError` for
   ///   files that cannot be read.
   package func ggufTokenizer(vocabularySize: Int) throws -> GGUFMetadata {
-    if let gguf {
-      return gguf.checkpoint.metadata.filtered { $0.hasPrefix("tokenizer.") }
-    }
+    if let gguf { return try gguf.tokenizerMetadata(vocabularySize: vocabularySize) }
     var metadata: GGUFMetadata
     if let tokenizerPath {
       metadata = try Tokenizer.ggufMetadata(
@@ -31,6 +29,23 @@ extension ModelFiles {
     let names = templates.map(\.name).filter { $0 != ChatTemplateText.defaultName }
     if hasDefault, !names.isEmpty {
       metadata[GGUFModelKeys.chatTemplates] = .array(GGUFArray(names))
+    }
+    return metadata
+  }
+}
+
+extension GGUFModel {
+  /// The keys of the tokenizer as the file has them, unless the model's vocabulary has grown since.
+  fileprivate func tokenizerMetadata(vocabularySize: Int) throws -> GGUFMetadata {
+    var metadata = checkpoint.metadata.filtered { $0.hasPrefix("tokenizer.") }
+    guard case .array(let tokens)? = metadata["tokenizer.ggml.tokens"],
+      tokens.count != vocabularySize
+    else { return metadata }
+    let ends = try GGUFEndTokens.ids(checkpoint.fields)
+    for (key, value) in try Tokenizer.ggufMetadata(
+      of: checkpoint.fields, vocabularySize: vocabularySize, endIDs: ends)
+    {
+      metadata[key] = value
     }
     return metadata
   }

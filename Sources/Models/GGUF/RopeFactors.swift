@@ -35,25 +35,33 @@ package struct RopeFactors: Sendable, Hashable {
   /// The `rope_scaling` of a `config.json` that these factors come from; nil when all are 1.
   ///
   /// The rule has a scale of its own: only the ratios of the original length and the two frequency
-  /// factors matter, so the length that Llama 3.1 has is taken for all.
+  /// factors matter. Released models have a low frequency factor of 1, which is taken for all.
   ///
   /// - Throws: `ModelError` when no parameters give these factors.
-  func llama3Parameters(theta: Double, subject: String) throws(ModelError) -> JSONObject? {
+  func parameters(theta: Double, subject: String) throws(ModelError) -> JSONObject? {
     guard let factor = values.last.map(Double.init), values.contains(where: { $0 != 1 }) else {
       return nil
     }
-    let length = 8192.0
-    let points = points(theta: theta, factor: factor, length: length)
-    for (low, high) in [(1, 4)] + Self.bends(points) {
-      let rebuilt = RopeFactors(
-        theta: theta, headDimension: 2 * values.count, factor: factor, lowFrequencyFactor: low,
-        highFrequencyFactor: high, originalPositionCount: length)
-      guard rebuilt.isClose(to: self) else { continue }
-      return [
-        "rope_type": "llama3", "factor": .number(factor), "low_freq_factor": .number(low),
-        "high_freq_factor": .number(high),
-        "original_max_position_embeddings": .integer(Int(length)),
-      ]
+    if values.allSatisfy({ $0 == values[0] }) {
+      return ["rope_type": "linear", "factor": .number(factor)]
+    }
+    let unit = 8192.0
+    let bends = Self.bends(points(theta: theta, factor: factor, length: unit))
+    for (low, high) in [(1, 4)] + bends where low > 0 {
+      let length = unit / low, ratio = high / low
+      // What is nearly a whole number was one before it went through float32.
+      for (length, ratio) in [(length.rounded(), ratio.rounded()), (length, ratio)] {
+        let rebuilt = RopeFactors(
+          theta: theta, headDimension: 2 * values.count, factor: factor, lowFrequencyFactor: 1,
+          highFrequencyFactor: ratio, originalPositionCount: length)
+        guard rebuilt.isClose(to: self) else { continue }
+        return [
+          "rope_type": "llama3", "factor": .number(factor), "low_freq_factor": 1,
+          "high_freq_factor": .number(ratio),
+          "original_max_position_embeddings": Int(exactly: length).map { .integer($0) }
+            ?? .number(length),
+        ]
+      }
     }
     throw ModelError(
       .unsupported,

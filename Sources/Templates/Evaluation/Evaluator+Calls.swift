@@ -115,20 +115,28 @@ extension Evaluator {
     filter name: String, to value: Value, _ arguments: Arguments
   ) throws(TemplateError) -> Value {
     guard let filter = Filters.table[name] else { throw Filters.unknown(name) }
-    try spend()
-    var parameters = Parameters(arguments, of: "the filter '\(name)'")
-    let result = try filter(value, &parameters, self)
-    try parameters.finish()
-    return result
+    return try call("the filter '\(name)'", arguments) {
+      (parameters) throws(TemplateError) in try filter(value, &parameters, self)
+    }
   }
 
   func apply(
     test name: String, to value: Value, _ arguments: Arguments
   ) throws(TemplateError) -> Bool {
     guard let test = Tests.table[name] else { throw Tests.unknown(name) }
+    return try call("the test '\(name)'", arguments) {
+      (parameters) throws(TemplateError) in try test(value, &parameters, self)
+    }
+  }
+
+  /// Calls a function of the library, which has to take all of its arguments.
+  private func call<Result>(
+    _ callee: String, _ arguments: Arguments,
+    _ function: (inout Parameters) throws(TemplateError) -> Result
+  ) throws(TemplateError) -> Result {
     try spend()
-    var parameters = Parameters(arguments, of: "the test '\(name)'")
-    let result = try test(value, &parameters, self)
+    var parameters = Parameters(arguments, of: callee)
+    let result = try function(&parameters)
     try parameters.finish()
     return result
   }

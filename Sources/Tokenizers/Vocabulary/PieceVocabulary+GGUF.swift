@@ -14,15 +14,9 @@ extension PieceVocabulary {
     case "llama":
       algorithm = .scoredPairs
       addsBegin = true
-      beginID = 1
-      endID = 2
-      unknownID = 0
     case "t5":
       algorithm = .unigram
       addsEnd = true
-      endID = 1
-      unknownID = 2
-      paddingID = 0
       if let bytes: [Int] = try keys.optional("precompiled_charsmap") {
         guard let map = CharacterMap(bytes.map { UInt8(truncatingIfNeeded: $0) }) else {
           throw keys.malformed("precompiled_charsmap", "is damaged")
@@ -38,10 +32,9 @@ extension PieceVocabulary {
       throw keys.unsupported(
         "model", "is '\(model)', which is not supported (known: llama, gpt2, t5)")
     }
-    beginID = try keys.optional("bos_token_id") ?? beginID
-    endID = try keys.optional("eos_token_id") ?? endID
-    unknownID = try keys.optional("unknown_token_id") ?? unknownID
-    paddingID = try keys.optional("padding_token_id") ?? paddingID
+    let special = try keys.specialTokens()
+    (beginID, endID) = (special.begin, special.end)
+    (unknownID, paddingID) = (special.unknown, special.padding)
     addsBegin = try keys.optional("add_bos_token") ?? addsBegin
     addsEnd = try keys.optional("add_eos_token") ?? addsEnd
     if let addsPrefix: Bool = try keys.optional("add_space_prefix") {
@@ -93,6 +86,14 @@ private struct GGUFTokenizerKeys {
   ) throws(TokenizerError) -> Value? {
     do throws(WeightFileError) {
       return try fields.optional(Self.prefix + key, as: type)
+    } catch {
+      throw TokenizerError(.malformed, error.description)
+    }
+  }
+
+  func specialTokens() throws(TokenizerError) -> GGUFSpecialTokens {
+    do throws(WeightFileError) {
+      return try GGUFSpecialTokens(fields)
     } catch {
       throw TokenizerError(.malformed, error.description)
     }

@@ -22,6 +22,18 @@ extension Tokenizer {
     return vocabulary.metadata(endIDs: endIDs)
   }
 
+  /// The keys of a GGUF file's tokenizer for a model with another number of embeddings.
+  ///
+  /// - Throws: `TokenizerError` as `init(_: GGUFFields)` does, and when tokens of the text would have no
+  ///   row.
+  package static func ggufMetadata(
+    of fields: GGUFFields, vocabularySize: Int, endIDs: [Int]
+  ) throws(TokenizerError) -> GGUFMetadata {
+    var vocabulary = try PieceVocabulary(fields)
+    try vocabulary.fit(to: vocabularySize)
+    return vocabulary.metadata(endIDs: endIDs)
+  }
+
   /// `tokenizer.json` and `tokenizer_config.json` of the tokenizer in a GGUF file's metadata.
   ///
   /// - Parameter chatTemplate: goes to `tokenizer_config.json` as it stands.

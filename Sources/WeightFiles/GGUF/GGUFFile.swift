@@ -54,6 +54,16 @@ public struct GGUFFile: Sendable {
     entries = Dictionary(uniqueKeysWithValues: header.entries.map { ($0.info.name, $0) })
   }
 
+  /// Whether what is at `path` is to be read as GGUF: by its name, or by its first letters, since
+  /// caches give files names of their own.
+  public static func isGGUF(_ path: FilePath) -> Bool {
+    if path.hasExtension("gguf") { return !path.isDirectory }
+    guard path.isRegularFile, let file = try? MappedFile(path) else { return false }
+    let letters = Span<UInt8>(_bytes: file.bytes)
+    let magic = GGUFHeader.magic
+    return letters.count >= magic.count && magic.indices.allSatisfy { letters[$0] == magic[$0] }
+  }
+
   /// The metadata, for reading by key and type.
   public var fields: GGUFFields { GGUFFields(path: path, metadata: metadata) }
 

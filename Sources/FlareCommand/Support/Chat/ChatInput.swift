@@ -41,9 +41,18 @@ struct ChatInput {
   }
 
   private func line(_ prompt: String) -> String? {
-    if isInteractive { standardError.write(style.prompt(prompt)) }
-    return readLine()
+    while true {
+      if isInteractive { standardError.write(style.prompt(prompt)) }
+      guard let line = readLine() else { return nil }
+      guard isInteractive, line.utf8.count >= Self.terminalLineByteCount else { return line }
+      standardError.write(
+        "flare: the terminal cuts lines at \(Self.terminalLineByteCount) bytes, so nothing was sent. "
+          + "Say it in several lines between \(Self.quotes), or with /load\n")
+    }
   }
+
+  /// The longest line that a terminal gives in one piece; what is beyond is lost without a word.
+  private static let terminalLineByteCount = 4095
 }
 
 extension String {
