@@ -39,7 +39,8 @@ public struct AdapterConversion: Sendable {
     guard self.form == .gguf || !namesFile && !destination.hasExtension("flare") else {
       throw ConversionError(
         .usage,
-        "\(destination): names a single file, but a directory is to be written. Choose another name")
+        "\(destination): names a single file, but a directory is to be written. Choose another name"
+      )
     }
     self.destination = destination
     self.mayReplace = mayReplace

@@ -8,7 +8,7 @@ struct FlareCommand: ParsableCommand {
     commandName: "flare",
     abstract: "Merge, quantize, pack and run adapted language models on a CPU.",
     discussion: """
-      MODEL is a Hugging Face directory, a bundle directory, or a .flare file.
+      MODEL is a Hugging Face directory, a .gguf file, a bundle directory or a .flare file.
 
       EXAMPLE:
         flare convert base --adapter flare-id --quantize int4 -o model.flare

@@ -17,7 +17,7 @@ struct MergeCommand: ParsableCommand {
         flare merge base --adapter task-lora --adapter flare-id=0.8 -o merged --verify
       """)
 
-  @Argument(help: "The base model: a Hugging Face directory or a bundle.")
+  @Argument(help: "The base model: a Hugging Face directory, a .gguf file or a bundle.")
   var base: FilePath
 
   @Option(name: .shortAndLong, help: "The directory to write.")

@@ -236,6 +236,41 @@ struct GGUFModelTests {
     }
   }
 
+  @Test func `a norm too small to come back from 1 + w is kept, and checked`() throws {
+    try withSayable("architectures/gemma") { source, directory in
+      let norm = "model.norm.weight"
+      let files = try ModelFiles(source)
+      let tensors = try files.tensors.tensorInfos.map { info in
+        let floats = kernels.floats(of: try files.tensors.tensor(named: info.name))
+        let tensor = kernels.tensor(floats, shape: info.shape, as: .float32)
+        return (info.name, info.name == norm ? tensor.scaled(by: 1.1e-9) : tensor)
+      }
+      let table = TensorTable(tensors)
+      let small = try NewDirectory(directory.appending("small"))
+      try SafetensorsCheckpointPlan(table.tensorInfos).write(table, into: small)
+      try small.commit()
+      let path = directory.appending("small")
+      try path.appending("config.json").writeNew(source.appending("config.json").readBytes())
+
+      let file = directory.appending("m.gguf")
+      try convert(path, to: file)
+      let back = try ModelFiles(file).tensors.tensor(named: norm)
+      #expect(back.hasSameBytes(as: try table.tensor(named: norm)))
+
+      let checkpoint = try GGUFCheckpoint(file)
+      var metadata = checkpoint.metadata
+      let ones = Array(repeating: GGUFValue.float32(1), count: back.shape[0])
+      metadata["flare.exact.output_norm.weight"] = .array(GGUFArray(.float32, ones))
+      let source = try GGUFTensorSource(GGUFFile(file))
+      try GGUFPlan(source.tensorInfos, metadata: metadata).write(
+        source, to: directory.appending("changed.gguf"))
+      let error = #expect(throws: TensorSourceError.self) {
+        try LanguageModel(directory.appending("changed.gguf"), with: kernels)
+      }
+      #expect(error?.description.contains("is not what 'output_norm.weight' was made of") == true)
+    }
+  }
+
   @Test func `layers of Gemma 3 that all see everything stay so`() throws {
     try withSayable("architectures/gemma3") { source, directory in
       let path = source.appending("config.json")

@@ -1,3 +1,4 @@
+import JSON
 import Testing
 
 @testable import Tokenizers
@@ -22,6 +23,23 @@ struct SentencePieceTests {
     for row in try TokenizerVectors.decodings(name) where !row.text.contains("\u{2047}") {
       #expect(tokenizer.decode(row.ids).utf8.elementsEqual(row.text.utf8), "\(row.ids)")
     }
+  }
+
+  /// What `tokenizers` gives: an unknown character costs 10 more than the worst piece, no more, no less.
+  @Test(arguments: [(-1, -11, [3, 4]), (-0.5, -12, [1, 2, 0])])
+  func `an unknown character is weighed against bad pieces`(
+    first: Double, last: Double, expected: [Int]
+  ) throws {
+    let tokenizer = try Tokenizer([
+      "added_tokens": [],
+      "model": [
+        "type": "Unigram", "unk_id": 0, "byte_fallback": false,
+        "vocab": [
+          ["<unk>", 0], ["p", .number(first)], ["qr", -1], ["pq", -12], ["rs", .number(last)],
+        ],
+      ],
+    ])
+    #expect(tokenizer.encode("pqrs") == expected)
   }
 
   @Test func `a model for Llama begins a text, one for T5 has nothing to begin with`() throws {

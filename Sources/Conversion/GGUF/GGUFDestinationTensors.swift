@@ -134,7 +134,8 @@ extension GGUFPreset {
     let others = matrices.filter { $0.shape[$0.shape.rank - 1] % columns != 0 }
     if others.isEmpty { return nil }
     let types = Set(others.map(\.elementType.rawValue)).sorted().joined(separator: ", ")
-    return "\(others.count) of \(matrices.count) matrices have rows that are no multiple of \(columns), "
+    return
+      "\(others.count) of \(matrices.count) matrices have rows that are no multiple of \(columns), "
       + "which \(rawValue) needs; they are \(types), as llama.cpp makes them"
   }
 }
