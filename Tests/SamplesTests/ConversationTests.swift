@@ -59,6 +59,20 @@ struct ConversationTests {
     #expect(bare == Array(tokens.dropFirst()))
   }
 
+  @Test func `an answer ends where the template ends a turn`() throws {
+    let path = Vectors.repository.appending("samples").pushing("llama/base")
+    let tokenizer = try #require(try ModelFiles(path).tokenizer())
+    func ends(_ turn: String) throws -> Set<Int> {
+      try ChatTemplate(
+        "{% for m in messages %}{{ m.content }}\(turn){% endfor %}", name: "turns"
+      ).endOfTurnTokens(for: tokenizer)
+    }
+    let end = try #require(tokenizer.id(of: "<|end_of_text|>"))
+    #expect(try ends("\n<|end_of_text|>\n") == [end])
+    #expect(try ends("\n") == [])
+    #expect(try ends(" and <|end_of_text|>") == [])
+  }
+
   @Test func `a changed past is read again`() throws {
     let talk = try conversation(with: "llama")
     try talk.answer(to: "What does Lina eat?")

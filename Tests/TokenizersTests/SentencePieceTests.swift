@@ -26,7 +26,7 @@ struct SentencePieceTests {
   }
 
   /// What `tokenizers` gives: an unknown character costs 10 more than the worst piece, no more, no less.
-  @Test(arguments: [(-1, -11, [3, 4]), (-0.5, -12, [1, 2, 0])])
+  @Test(arguments: [(-1, -11.5, [3, 4]), (-0.5, -12, [1, 2, 0])])
   func `an unknown character is weighed against bad pieces`(
     first: Double, last: Double, expected: [Int]
   ) throws {
