@@ -20,7 +20,7 @@ struct MergeCommand: ParsableCommand {
   @Argument(help: "The base model: a Hugging Face directory, a .gguf file or a bundle.")
   var base: FilePath
 
-  @Option(name: .shortAndLong, help: "The directory to write.")
+  @Option(name: .shortAndLong, help: "Where to write.")
   var output: FilePath
 
   @Flag(help: "Compare the result with the base and its adapters on probe tokens.")
@@ -28,7 +28,7 @@ struct MergeCommand: ParsableCommand {
 
   @Flag(
     help: ArgumentHelp(
-      "Merge into a quantized bundle.",
+      "Merge into a quantized bundle or GGUF file, and write the like, as OUT is named.",
       discussion: "Each touched tensor is quantized again to its type, or to a finer one where "
         + "most of the adapter would be lost."))
   var intoQuantized = false
