@@ -68,7 +68,7 @@ let package = Package(
       name: "Conversion",
       dependencies: [
         "Adapters", "Bundles", "Files", "JSON", "Kernels", "Models", "Quantization", "Tensors",
-        "WeightFiles", system,
+        "WeightFiles", system, .product(name: "Crypto", package: "swift-crypto"),
       ]),
 
     // Layer 4: the command.

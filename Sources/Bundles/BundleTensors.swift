@@ -35,4 +35,13 @@ public struct BundleTensors: TensorSource {
     guard let info = packed[name] else { return try file.tensor(named: name) }
     return try file.tensor(named: name, reinterpretedAs: info)
   }
+
+  public func rows(_ rows: Range<Int>, of name: String) throws(TensorSourceError) -> Tensor {
+    guard let info = packed[name] else { return try file.rows(rows, of: name) }
+    return try file.rows(rows, of: name, reinterpretedAs: info)
+  }
+
+  public func prefetch(_ rows: Range<Int>, of name: String) {
+    file.prefetch(rows, of: name, as: packed[name])
+  }
 }

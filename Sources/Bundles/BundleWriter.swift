@@ -1,7 +1,7 @@
 public import Files
 public import SystemPackage
 public import Tensors
-import WeightFiles
+package import WeightFiles
 
 /// Writes a bundle directory, which appears whole or not at all.
 ///
@@ -15,7 +15,7 @@ public struct BundleWriter: ~Copyable {
   /// The file that holds a bundle's tensors.
   public static let weightsFileName = "model.safetensors"
 
-  private let directory: NewDirectory
+  private let directory: any OutputDirectory
   private let progress: ByteProgress?
   private var files: [BundleManifest.File] = []
   private var packedTensors: [TensorInfo] = []
@@ -29,7 +29,12 @@ public struct BundleWriter: ~Copyable {
   public init(
     _ path: FilePath, mayReplace: Bool = false, progress: ByteProgress? = nil
   ) throws(FileError) {
-    directory = try NewDirectory(path, mayReplace: mayReplace)
+    self.init(into: try NewDirectory(path, mayReplace: mayReplace), progress: progress)
+  }
+
+  /// Starts a bundle in a directory that its last step commits.
+  public init(into directory: any OutputDirectory, progress: ByteProgress? = nil) {
+    self.directory = directory
     self.progress = progress
   }
 
@@ -38,11 +43,23 @@ public struct BundleWriter: ~Copyable {
   /// - Throws: `FileError`, or `TensorSourceError` from `source`.
   /// - Precondition: it is called once.
   public mutating func addWeights(_ source: some TensorSource) throws {
-    let plan = SafetensorsPlan(source.tensorInfos, metadata: ["format": "pt"])
+    let plan = Self.weightsPlan(source.tensorInfos)
     let file = try newFile(Self.weightsFileName)
     try plan.write(source, to: file, progress: progress)
-    files.append(try file.commit(as: Self.weightsFileName))
-    packedTensors = plan.tensors.filter(\.elementType.isQuantized)
+    addWeights(try file.commit(as: Self.weightsFileName), plan.tensors)
+  }
+
+  /// Takes note of weights that were written into the directory by other means.
+  ///
+  /// - Precondition: none were added before.
+  package mutating func addWeights(_ file: BundleManifest.File, _ tensors: [TensorInfo]) {
+    files.append(file)
+    packedTensors = tensors.filter(\.elementType.isQuantized)
+  }
+
+  /// The file of the weights.
+  package static func weightsPlan(_ tensors: [TensorInfo]) -> SafetensorsPlan {
+    SafetensorsPlan(tensors, metadata: ["format": "pt"])
   }
 
   /// Writes a file with these bytes.

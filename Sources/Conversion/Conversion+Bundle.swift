@@ -9,10 +9,21 @@ import Tensors
 import WeightFiles
 
 extension Conversion {
-  /// Writes a bundle directory at `path`.
-  func writeBundle(to path: FilePath, _ progress: ByteProgress?) throws {
-    var writer = try BundleWriter(path, mayReplace: request.mayReplace, progress: progress)
-    try writer.addWeights(tensors)
+  /// Writes a bundle directory.
+  ///
+  /// - Parameter folder: where in the output, with a slash at its end; nothing for the output itself.
+  func writeBundle(
+    to output: PartialOutput, in folder: String = "", _ progress: ((ConversionStep) -> Void)?
+  ) throws {
+    // Reads every weight file once more, beside the conversion.
+    let base = BackgroundResult { [request] in try Self.base(of: request) }
+    let written = try writeWeights(to: output, in: folder, progress)
+    var writer = BundleWriter(into: OutputFolder(output, folder))
+    for (file, (byteCount, sha256)) in zip(weightFiles, written) {
+      writer.addWeights(
+        BundleManifest.File(path: file.name, byteCount: byteCount, sha256: sha256),
+        file.layout.tensors)
+    }
     try writer.addFile(ModelFiles.configurationName, text: configurationText)
     for companion in try request.model.companions() {
       switch companion.contents {
@@ -26,24 +37,28 @@ extension Conversion {
       try residue.write { try NewFile(staging.path.appending($0)) }
       try writer.addDirectory(record.path ?? "", copying: staging.path)
     }
-    try writer.commit(try manifest(applied.map(\.record)))
+    try writer.commit(try manifest(applied.map(\.record), base: try base.value()))
   }
 
-  /// Writes the bundle to a hidden folder beside the destination, then packs it into one file.
-  func writeBundleFile(_ progress: ByteProgress?) throws {
-    // Never committed: a place beside the destination that cleans up after itself.
-    let staging = try NewDirectory(request.destination, mayReplace: request.mayReplace)
-    let bundle = staging.temporaryPath.appending("bundle")
-    try writeBundle(to: bundle, progress)
-    try Bundle.pack(bundle, to: request.destination, mayReplace: request.mayReplace)
+  /// Writes a bundle into the output, then packs it into one file beside it.
+  func writeBundleFile(
+    to output: PartialOutput, _ progress: ((ConversionStep) -> Void)?
+  ) throws {
+    try writeBundle(to: output, in: "bundle/", progress)
+    let name = request.destination.lastComponent?.string ?? ""
+    try Bundle.pack(
+      output.path.appending("files").appending("bundle"),
+      to: output.path.appending("files").appending(name), mayReplace: true)
   }
 
-  private func manifest(_ adapters: [BundleManifest.Adapter]) throws -> BundleManifest {
+  private func manifest(
+    _ adapters: [BundleManifest.Adapter], base: BundleManifest.Base
+  ) throws -> BundleManifest {
     let configuration = try request.model.configuration()
     return BundleManifest(
       architecture: configuration.architecture.rawValue, createdBy: "flare \(flareVersion)",
       quantization: quantization,
-      base: try base(), adapters: adapters, license: request.model.bundle?.manifest.license)
+      base: base, adapters: adapters, license: request.model.bundle?.manifest.license)
   }
 
   /// What the manifest says of quantization, which is only what the tensors are.
@@ -55,11 +70,29 @@ extension Conversion {
   }
 
   /// The model that the bundle is made from: that of the source bundle, or the source itself.
-  private func base() throws -> BundleManifest.Base {
+  private static func base(of request: ConversionRequest) throws -> BundleManifest.Base {
     if let base = request.model.bundle?.manifest.base { return base }
     let files = try request.model.weightPaths.map { path in
       try BundleManifest.File(hashing: path, as: path.lastComponent?.string ?? "")
     }
     return BundleManifest.Base(name: request.model.name, files: files)
   }
+}
+
+/// A folder of an output, as a place for files.
+private final class OutputFolder: OutputDirectory {
+  private let output: PartialOutput
+  private let folder: FilePath
+
+  init(_ output: PartialOutput, _ folder: String) {
+    self.output = output
+    self.folder = FilePath(folder)
+  }
+
+  func newFile(_ name: FilePath) throws(FileError) -> NewFile {
+    try output.newFile(folder.pushing(name))
+  }
+
+  /// Nothing: the output is committed as a whole.
+  func commit() {}
 }

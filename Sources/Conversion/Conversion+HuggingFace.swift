@@ -10,29 +10,33 @@ import WeightFiles
 extension Conversion {
   /// Writes a Hugging Face directory: weights, `config.json`, the files that go with a model, and
   /// what the merge left to run time.
-  func writeHuggingFace(_ progress: ByteProgress?) throws {
-    let directory = try NewDirectory(request.destination, mayReplace: request.mayReplace)
-    try SafetensorsCheckpointPlan(tensors.tensorInfos).write(
-      tensors, into: directory, progress: progress)
-    try directory.write(configurationText, to: ModelFiles.configurationName)
+  func writeHuggingFace(
+    to output: PartialOutput, _ progress: ((ConversionStep) -> Void)?
+  ) throws {
+    _ = try writeWeights(to: output, progress)
+    if weightFiles.count > 1 {
+      let plan = SafetensorsCheckpointPlan(
+        tensors.tensorInfos, maximumShardByteCount: request.output.maximumShardByteCount)
+      try plan.writeIndex(into: output)
+    }
+    try output.write(configurationText, to: ModelFiles.configurationName)
     for companion in try request.model.companions() {
       switch companion.contents {
-      case .file(let path): try directory.copy(path)
-      case .text(let text): try directory.write(text, to: companion.name)
+      case .file(let path): try output.copy(path)
+      case .text(let text): try output.write(text, to: companion.name)
       }
     }
     let applied = appliedAdapters
     for case (let record, let residue?) in applied {
       let folder = FilePath(record.path ?? "")
-      try residue.write { try directory.newFile(folder.appending($0)) }
+      try residue.write { try output.newFile(folder.appending($0)) }
     }
     if !applied.isEmpty {
       let record = MergeRecord(
         applied.map(\.record), ledger: .array(ledgerJSON))
-      try directory.write(
+      try output.write(
         record.json.serialized(isIndented: true) + "\n", to: MergeRecord.fileName)
     }
-    try directory.commit()
   }
 
   /// The ledger with what the merge measured.
@@ -59,7 +63,7 @@ extension Conversion {
   }
 }
 
-extension NewDirectory {
+extension OutputDirectory {
   /// Makes a file of that name which holds `text`.
   fileprivate func write(_ text: String, to name: String) throws(FileError) {
     let file = try newFile(FilePath(name))

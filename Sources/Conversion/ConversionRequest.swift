@@ -33,6 +33,10 @@ public struct ConversionRequest: Sendable {
   public let mayReplace: Bool
   /// How a merge is made; see `MergeOptions`.
   public let merging: MergeOptions
+  /// What is said of the types of single tensors.
+  public var types = TensorTypeRules()
+  /// How the destination is written; see `OutputOptions`.
+  public var output = OutputOptions()
 
   public init(
     model: ModelFiles, adapters: [AdapterStack.Member] = [], destination: FilePath, form: Form,
@@ -51,6 +55,21 @@ public struct ConversionRequest: Sendable {
     self.mayReplace = mayReplace
     self.merging = merging
   }
+}
+
+/// How a destination is written.
+public struct OutputOptions: Sendable {
+  /// Whether an earlier run that did not finish is gone on with.
+  public var resumes = false
+  /// The most bytes of memory of its own that a conversion may take, in blocks; mapped files are not
+  /// counted.
+  public var memoryBudget = 400_000_000
+  /// The most bytes of tensors in a file; nil for one file whatever its size.
+  public var maximumShardByteCount: Int?
+  /// Bytes of a file between two notes of how far it is, each of which a later run can go on from.
+  package var checkpointByteCount = 32 << 20
+
+  public init() {}
 }
 
 /// How adapters are merged.

@@ -1,3 +1,5 @@
+public import SystemPackage
+
 /// Something that takes bytes in order: a new file, or one that also counts or hashes them.
 public protocol ByteSink: AnyObject {
   /// Appends all of `bytes`.
@@ -8,3 +10,12 @@ extension NewFile: ByteSink {}
 
 /// Told how many bytes were just done, after each step of long work.
 public typealias ByteProgress = (_ byteCount: Int) -> Void
+
+/// A place for the files of something that becomes a directory as a whole.
+public protocol OutputDirectory: AnyObject {
+  /// Starts a file inside, in a folder that is made when needed.
+  func newFile(_ name: FilePath) throws(FileError) -> NewFile
+
+  /// Puts the directory in its place.
+  func commit() throws(FileError)
+}

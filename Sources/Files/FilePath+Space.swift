@@ -8,7 +8,7 @@ public import SystemPackage
 
 extension FilePath {
   /// Bytes that can still be written where this path is or will be; nil when the system cannot say.
-  var availableByteCount: Int? {
+  public var availableByteCount: Int? {
     var existing = self
     while !existing.exists, !existing.isEmpty { existing.removeLastComponent() }
     var status = statvfs()

@@ -55,26 +55,41 @@ public final class NewDirectory {
   public func commit() throws(FileError) {
     precondition(isOpen, "Directory already committed")
     syncDirectory(temporaryPath)
-    // A directory that is not empty cannot be renamed over: the old one steps aside first, so that
-    // a crash between the two renames loses neither.
-    let displaced = mayReplace && path.isOccupied ? path.temporarySibling : nil
-    if let displaced { try move(path, to: displaced) }
-    do {
-      try move(temporaryPath, to: path)
-    } catch {
-      if let displaced { try move(displaced, to: path) }
-      throw error
-    }
+    try temporaryPath.becomeDirectory(at: path, mayReplace: mayReplace)
     isOpen = false
     PendingOutputs.remove(temporaryPath)
-    syncDirectory(path.removingLastComponent())
-    if let displaced { removeTree(displaced) }
   }
+}
 
-  private func move(_ source: FilePath, to destination: FilePath) throws(FileError) {
-    guard unsafe rename(source.string, destination.string) == 0 else {
-      throw FileError(writing: path, Errno(rawValue: errno))
+extension NewDirectory: OutputDirectory {}
+
+extension FilePath {
+  /// Gives the directory at this path the name `destination`, durably.
+  ///
+  /// - Parameter mayReplace: whether a directory that is there gives way, with all it holds.
+  /// - Throws: `FileError` when something is there, or the parent folder cannot be written; what was
+  ///   at either path is then still there.
+  package func becomeDirectory(
+    at destination: FilePath, mayReplace: Bool
+  ) throws(FileError) {
+    // A directory that is not empty cannot be renamed over: the old one steps aside first, so that
+    // a crash between the two renames loses neither.
+    let displaced =
+      mayReplace && destination.isOccupied ? destination.temporarySibling : nil
+    func move(_ source: FilePath, to place: FilePath) throws(FileError) {
+      guard unsafe rename(source.string, place.string) == 0 else {
+        throw FileError(writing: destination, Errno(rawValue: errno))
+      }
     }
+    if let displaced { try move(destination, to: displaced) }
+    do {
+      try move(self, to: destination)
+    } catch {
+      if let displaced { try move(displaced, to: destination) }
+      throw error
+    }
+    syncDirectory(destination.removingLastComponent())
+    if let displaced { removeTree(displaced) }
   }
 }
 

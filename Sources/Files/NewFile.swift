@@ -29,7 +29,9 @@ public final class NewFile {
   }
 
   /// Starts a file in a directory that has itself another name in the end.
-  init(_ path: FilePath, reportedAs reportedPath: FilePath, mayReplace: Bool) throws(FileError) {
+  package init(
+    _ path: FilePath, reportedAs reportedPath: FilePath, mayReplace: Bool
+  ) throws(FileError) {
     guard mayReplace || !path.isOccupied else { throw FileError(.exists, reportedPath) }
     guard !path.exists || path.isRegularFile else {
       throw FileError(.notReplaceable, reportedPath, detail: "it is no regular file")
@@ -78,41 +80,52 @@ public final class NewFile {
     isOpen = false
     defer { PendingOutputs.remove(temporaryPath) }
     // Some file systems report a failed write no earlier than here.
-    guard close(descriptor.rawValue) == 0, moveIntoPlace() else {
-      let error = Errno(rawValue: errno)
+    do throws(FileError) {
+      guard close(descriptor.rawValue) == 0 else {
+        throw FileError(writing: reportedPath, Errno(rawValue: errno))
+      }
+      try temporaryPath.becomeFile(at: path, reportedAs: reportedPath, mayReplace: mayReplace)
+    } catch {
       removeTree(temporaryPath)
-      throw FileError(writing: reportedPath, error)
+      throw error
     }
     if isDurable { syncDirectory(path.removingLastComponent()) }
-  }
-
-  /// Gives the file its name; `errno` says why when it cannot.
-  private func moveIntoPlace() -> Bool {
-    if !mayReplace {
-      // Unlike a rename, a link never replaces what another process put there in the meantime.
-      if unsafe link(temporaryPath.string, path.string) == 0 {
-        unsafe unlink(temporaryPath.string)
-        return true
-      }
-      // Some file systems have no links.
-      if errno == EEXIST { return false }
-    }
-    return unsafe rename(temporaryPath.string, path.string) == 0
   }
 
   private func attempt(_ body: () throws -> Void) throws(FileError) {
     precondition(isOpen, "File already committed")
     do {
       try body()
-    } catch let error as Errno {
-      throw FileError(writing: reportedPath, error)
     } catch {
-      throw FileError(.cannotWrite, reportedPath, detail: "\(error)")
+      throw FileError(writing: reportedPath, error)
     }
   }
 }
 
 extension FilePath {
+  /// Gives the file at this path the name `destination`.
+  ///
+  /// - Parameters:
+  ///   - reported: what an error calls the destination; nil for its own name.
+  ///   - mayReplace: whether a file that is there gives way.
+  /// - Throws: `FileError` when something is there, or the folder cannot be written.
+  package func becomeFile(
+    at destination: FilePath, reportedAs reported: FilePath? = nil, mayReplace: Bool
+  ) throws(FileError) {
+    if !mayReplace {
+      // Unlike a rename, a link never replaces what another process put there in the meantime.
+      if unsafe link(string, destination.string) == 0 {
+        unsafe unlink(string)
+        return
+      }
+      // Some file systems have no links.
+      guard errno != EEXIST else { throw FileError(.exists, reported ?? destination) }
+    }
+    guard unsafe rename(string, destination.string) == 0 else {
+      throw FileError(writing: reported ?? destination, Errno(rawValue: errno))
+    }
+  }
+
   /// A name beside this one that no other run of any process uses at the same time.
   var temporarySibling: FilePath {
     // Cut, because a name of the greatest length could not be made longer.
@@ -123,7 +136,7 @@ extension FilePath {
 }
 
 /// Makes a rename inside `directory` durable, where the file system can.
-func syncDirectory(_ directory: FilePath) {
+package func syncDirectory(_ directory: FilePath) {
   let path = directory.isEmpty ? FilePath(".") : directory
   guard let descriptor = try? FileDescriptor.open(path, .readOnly, options: .closeOnExec) else {
     return

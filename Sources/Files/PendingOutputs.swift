@@ -1,5 +1,5 @@
 import Synchronization
-package import SystemPackage
+public import SystemPackage
 
 #if canImport(Glibc)
   import Glibc
@@ -13,14 +13,25 @@ package import SystemPackage
 /// on an interrupt for example, calls `removeAll` so that nothing half-written stays behind.
 public enum PendingOutputs {
   private static let paths = Mutex<Set<String>>([])
+  private static let kept = Mutex<Set<String>>([])
 
-  static func insert(_ path: FilePath) {
+  package static func insert(_ path: FilePath) {
     paths.withLock { _ = $0.insert(path.string) }
   }
 
-  static func remove(_ path: FilePath) {
+  package static func remove(_ path: FilePath) {
+    paths.withLock { _ = $0.remove(path.string) }
+    kept.withLock { _ = $0.remove(path.string) }
+  }
+
+  /// Notes that what is at a path, half-written as it is, is worth keeping from now on.
+  package static func keep(_ path: FilePath) {
+    kept.withLock { _ = $0.insert(path.string) }
     paths.withLock { _ = $0.remove(path.string) }
   }
+
+  /// What stays when all else is removed, since a later run can go on with it.
+  public static var keptPaths: [FilePath] { kept.withLock { $0.sorted().map { FilePath($0) } } }
 
   public static func removeAll() {
     let pending = paths.withLock { paths in

@@ -22,6 +22,8 @@ struct ConvertCommand: ParsableCommand {
         flare convert base --adapter task-lora --adapter flare-id --quantize int4 -o model.flare
         flare convert Llama-3.2-1B --quantize q4_k_m -o llama-q4_k_m.gguf
         flare convert llama-bf16.gguf --to hf -o llama
+        flare convert Llama-3.1-70B --quantize q4_k_m --max-shard-size 4GB -o llama.gguf --resume
+        flare convert base --quantize int4 --tensor-type 'layers\\.0\\.=int8' -o b --plan
         flare convert lora --base base -o lora.gguf
         flare convert run/checkpoint-500 --base Llama-3.2-1B --lora-alpha 16 -o split
       """)
@@ -48,6 +50,7 @@ struct ConvertCommand: ParsableCommand {
   @OptionGroup var adapters: AdapterOptions
   @OptionGroup var split: SplitOptions
   @OptionGroup var options: ConversionOptions
+  @OptionGroup var outputArguments: OutputArguments
   @OptionGroup var compute: ComputeOptions
 
   func run() throws {
@@ -79,7 +82,7 @@ struct ConvertCommand: ParsableCommand {
         quantization: quantize?.scheme, preset: quantize?.preset,
         elementType: options.dtype?.elementType,
         isSourceFree: options.noSource, mayReplace: options.overwrite, merging: options.merging)
-      try run(request, with: kernels, json: options.json)
+      try run(request, outputArguments, with: kernels, json: options.json)
     }
   }
 
@@ -89,7 +92,7 @@ struct ConvertCommand: ParsableCommand {
       ("--adapter", !adapters.adapters.isEmpty), ("--quantize", quantize != nil),
       ("--dtype", options.dtype != nil), ("--no-source", options.noSource),
       ("--source-alignment", options.sourceAlignment != nil), ("--json", options.json),
-    ]
+    ] + outputArguments.given
     guard let option = given.first(where: \.1)?.0 else { return }
     throw ValidationError("'\(option)' is for models, and \(what) is given")
   }

@@ -36,9 +36,13 @@ struct MergeCommand: ParsableCommand {
   @OptionGroup var adapters: AdapterOptions
   @OptionGroup var combination: CombinationOptions
   @OptionGroup var options: ConversionOptions
+  @OptionGroup var outputArguments: OutputArguments
   @OptionGroup var compute: ComputeOptions
 
   func validate() throws {
+    guard !verify || !outputArguments.plan else {
+      throw ValidationError("'--plan' writes nothing that '--verify' could look at")
+    }
     guard !adapters.adapters.isEmpty else {
       throw ValidationError("nothing to merge: give at least one --adapter")
     }
@@ -61,6 +65,7 @@ struct MergeCommand: ParsableCommand {
       form: intoQuantized ? ConversionRequest.Form(destination: output) : .huggingFace,
       elementType: options.dtype?.elementType,
       isSourceFree: options.noSource, mayReplace: options.overwrite, merging: merging)
-    try run(request, with: kernels, json: options.json, verifies: verify)
+    try run(
+      request, outputArguments, with: kernels, json: options.json, verifies: verify)
   }
 }

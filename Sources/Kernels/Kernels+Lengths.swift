@@ -13,7 +13,7 @@ extension Kernels {
       nonisolated(unsafe) let out = unsafe lengths
       pool.parallelFor(count: x.rowCount, grain: Self.grain(cost: columns)) { rows in
         for row in rows {
-          let sum = unsafe sumOfSquares(source + row * columns, count: columns)
+          let sum = unsafe Self.sumOfSquares(source + row * columns, count: columns)
           unsafe out[row] = Float(sum.squareRoot())
         }
       }
@@ -21,14 +21,13 @@ extension Kernels {
     }
   }
 
-  /// The length of every column, `[columns]`.
-  package func columnLengths(of x: borrowing FloatMatrix) -> [Float] {
-    var sums = [Double](repeating: 0, count: x.columnCount)
+  /// Adds the squares of every column to `sums`, `[columns]`, row after row.
+  package func addSquaresOfColumns(of x: borrowing FloatMatrix, to sums: inout [Double]) {
+    precondition(sums.count == x.columnCount, "Column counts differ")
     for row in 0..<x.rowCount {
       let elements = x[row]
       for column in elements.indices { sums[column] += Double(elements[column] * elements[column]) }
     }
-    return sums.map { Float($0.squareRoot()) }
   }
 
   /// x[i] *= factors[i], row by row; factors is float32 `[rows]`.
@@ -60,29 +59,29 @@ extension Kernels {
     }
   }
 
-  /// ‖x‖.
-  package func length(of x: borrowing FloatMatrix) -> Double {
+  /// `total + Σ x[i]²`, row after row, so that a matrix measured in pieces gives the same digits.
+  package func sumOfSquares(of x: borrowing FloatMatrix, addedTo total: Double = 0) -> Double {
     nonisolated(unsafe) let source = unsafe x.pointer
-    return sum(over: x.rowCount, columns: x.columnCount) { first, count in
-      unsafe sumOfSquares(source + first, count: count)
-    }.squareRoot()
+    return sum(over: x.rowCount, columns: x.columnCount, addedTo: total) { first, count in
+      unsafe Kernels.sumOfSquares(source + first, count: count)
+    }
   }
 
-  /// ‖x − y‖.
-  package func distance(
-    between x: borrowing FloatMatrix, and y: borrowing FloatMatrix
+  /// `total + Σ (x[i] − y[i])²`, in the same order.
+  package func sumOfSquaredDifferences(
+    between x: borrowing FloatMatrix, and y: borrowing FloatMatrix, addedTo total: Double = 0
   ) -> Double {
     precondition(x.rowCount == y.rowCount && x.columnCount == y.columnCount, "Shapes differ")
     nonisolated(unsafe) let a = unsafe x.pointer
     nonisolated(unsafe) let b = unsafe y.pointer
-    return sum(over: x.rowCount, columns: x.columnCount) { first, count in
+    return sum(over: x.rowCount, columns: x.columnCount, addedTo: total) { first, count in
       var sum = 0.0
       for i in first..<first + count {
         let difference = unsafe Double(a[i] - b[i])
         sum += difference * difference
       }
       return sum
-    }.squareRoot()
+    }
   }
 
   /// ‖B · A‖ of two float32 factors `[out, r]` and `[r, in]`, without making the product:
@@ -117,7 +116,8 @@ extension Kernels {
 
   /// The sum of what `body` gives for the elements of each row, `(first, count)`.
   private func sum(
-    over rowCount: Int, columns: Int, _ body: @Sendable (Int, Int) -> Double
+    over rowCount: Int, columns: Int, addedTo total: Double,
+    _ body: @Sendable (Int, Int) -> Double
   ) -> Double {
     let sums = Mutex<[Double]>(Array(repeating: 0, count: rowCount))
     pool.parallelFor(count: rowCount, grain: Self.grain(cost: columns)) { rows in
@@ -125,22 +125,24 @@ extension Kernels {
       sums.withLock { $0.replaceSubrange(rows, with: partial) }
     }
     // Row by row, whatever the threads did, so that the same merge reports the same digits.
-    return sums.withLock { $0.reduce(0, +) }
+    return sums.withLock { $0.reduce(total, +) }
   }
 }
 
-/// Σ x[i]², in four chains that a processor can run side by side.
-private func sumOfSquares(_ x: UnsafePointer<Float>, count: Int) -> Double {
-  var sums = (0.0, 0.0, 0.0, 0.0)
-  var i = 0
-  while i + 4 <= count {
-    let (a, b, c, d) = unsafe (Double(x[i]), Double(x[i + 1]), Double(x[i + 2]), Double(x[i + 3]))
-    sums = (sums.0 + a * a, sums.1 + b * b, sums.2 + c * c, sums.3 + d * d)
-    i += 4
+extension Kernels {
+  /// Σ x[i]², in four chains that a processor can run side by side.
+  fileprivate static func sumOfSquares(_ x: UnsafePointer<Float>, count: Int) -> Double {
+    var sums = (0.0, 0.0, 0.0, 0.0)
+    var i = 0
+    while i + 4 <= count {
+      let (a, b, c, d) = unsafe (Double(x[i]), Double(x[i + 1]), Double(x[i + 2]), Double(x[i + 3]))
+      sums = (sums.0 + a * a, sums.1 + b * b, sums.2 + c * c, sums.3 + d * d)
+      i += 4
+    }
+    while i < count {
+      sums.0 += unsafe Double(x[i]) * Double(x[i])
+      i += 1
+    }
+    return sums.0 + sums.1 + (sums.2 + sums.3)
   }
-  while i < count {
-    sums.0 += unsafe Double(x[i]) * Double(x[i])
-    i += 1
-  }
-  return sums.0 + sums.1 + (sums.2 + sums.3)
 }

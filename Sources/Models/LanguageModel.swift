@@ -68,19 +68,13 @@ public struct LanguageModel: Sendable {
     _ origin: Origin, tensors base: any TensorSource, adapters: [AdapterStack.Member],
     with kernels: Kernels, tokenizer: Tokenizer?
   ) throws {
-    let own = try origin.adapterPaths.map { AdapterStack.Member(try Adapter($0, with: kernels)) }
-    let configuration = origin.configuration
-    let stack = try AdapterStack(own + adapters).fitted(
-      to: base, isTied: configuration.tiesWordEmbeddings, with: kernels)
+    let stack = try Self.stack(of: origin, base, adapters, with: kernels)
 
     func transformer(in pass: ForwardPass) throws -> (Transformer, any TensorSource) {
       let tensors = MergedTensors(base, stack, in: pass, with: kernels)
-      let configuration = configuration.adapted(by: stack, from: base, to: tensors)
-      var weights = WeightLoader(
+      let weights = WeightLoader(
         tensors, of: origin.name, stack.updates(in: pass), with: kernels)
-      let transformer = try Transformer(configuration, &weights)
-      try weights.finish()
-      return (transformer, tensors)
+      return (try Self.transformer(origin, stack, base, tensors, weights), tensors)
     }
     let target = try transformer(in: .target)
     self.transformer = target.0
@@ -93,6 +87,47 @@ public struct LanguageModel: Sendable {
     self.kernels = kernels
     self.origin = origin
     baseTensors = base
+  }
+
+  /// Checks that a model would run with its adapters, without preparing any weight for it, so that
+  /// it takes next to no memory.
+  ///
+  /// - Returns: the adapters, fitted to the model, after those that the model brings itself.
+  /// - Throws: a `FlareError` as `init` does.
+  package static func check(
+    _ files: ModelFiles, adapters: [AdapterStack.Member], with kernels: Kernels
+  ) throws -> AdapterStack {
+    let origin = try Origin(files)
+    let stack = try stack(of: origin, files.tensors, adapters, with: kernels)
+    let passes: [ForwardPass] = stack.replacesBehindSource ? [.target, .source] : [.target]
+    for pass in passes {
+      let tensors = MergedTensors(files.tensors, stack, in: pass, with: kernels)
+      let weights = WeightLoader(
+        checking: tensors, basedOn: files.tensors, of: origin.name, stack.updates(in: pass),
+        with: kernels)
+      _ = try transformer(origin, stack, files.tensors, tensors, weights)
+    }
+    return stack
+  }
+
+  private static func stack(
+    of origin: Origin, _ base: any TensorSource, _ adapters: [AdapterStack.Member],
+    with kernels: Kernels
+  ) throws -> AdapterStack {
+    let own = try origin.adapterPaths.map { AdapterStack.Member(try Adapter($0, with: kernels)) }
+    return try AdapterStack(own + adapters).fitted(
+      to: base, isTied: origin.configuration.tiesWordEmbeddings, with: kernels)
+  }
+
+  private static func transformer(
+    _ origin: Origin, _ stack: AdapterStack, _ base: any TensorSource, _ tensors: any TensorSource,
+    _ loader: WeightLoader
+  ) throws -> Transformer {
+    var weights = loader
+    let configuration = origin.configuration.adapted(by: stack, from: base, to: tensors)
+    let transformer = try Transformer(configuration, &weights)
+    try weights.finish()
+    return transformer
   }
 
   /// The text of `config.json`.

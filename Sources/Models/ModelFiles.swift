@@ -77,6 +77,18 @@ public struct ModelFiles: Sendable {
     return try tokenizerPath.map { path throws(TokenizerError) in try Tokenizer(contentsOf: path) }
   }
 
+  /// Every file that a conversion of the model reads, but for its adapters'.
+  package var sourcePaths: [FilePath] {
+    if let bundle {
+      guard path.isDirectory else { return [path] }
+      return ([BundleManifest.fileName] + bundle.manifest.files.map(\.path)).map {
+        path.pushing(FilePath($0))
+      }
+    }
+    let names = [Self.configurationName, MergeRecord.fileName] + Self.companionNames
+    return weightPaths + names.compactMap { file(named: $0) }
+  }
+
   /// Directories of the residues that run beside the weights, in order.
   public var adapterPaths: [FilePath] {
     if let bundle { return bundle.manifest.adapters.compactMap { bundle.directory(of: $0) } }

@@ -12,6 +12,9 @@ struct WeightLoader {
   private let subject: String
   private let kernels: Kernels
   private let updates: [String: [LowRankUpdate]]
+  /// Where matrices are taken from as they are, when they are only looked at; nil to make them ready
+  /// to compute with.
+  private let checkedBase: (any TensorSource)?
   private var used: Set<String> = []
   private var usedUpdates: Set<String> = []
 
@@ -24,6 +27,21 @@ struct WeightLoader {
     self.subject = subject
     self.kernels = kernels
     self.updates = updates
+    checkedBase = nil
+  }
+
+  /// A loader for finding out whether all is there, which computes no matrix.
+  ///
+  /// - Parameter base: what `source` is a view of.
+  init(
+    checking source: any TensorSource, basedOn base: any TensorSource, of subject: String,
+    _ updates: [String: [LowRankUpdate]], with kernels: Kernels
+  ) {
+    self.source = source
+    self.subject = subject
+    self.kernels = kernels
+    self.updates = updates
+    checkedBase = base
   }
 
   /// The tensor of that name.
@@ -52,7 +70,7 @@ struct WeightLoader {
           + "expected F32, F16, BF16 or a quantized type")
     }
     used.insert(name)
-    let tensor = try source.tensor(named: name)
+    let tensor = try bytes(of: info)
     // Vectors are small enough to be read here; a matrix shows its defects in the logits.
     guard shape.rank > 1 || kernels.floats(of: tensor).isFinite else {
       throw ModelError(.tensors, "\(subject): '\(name)' holds values that are not numbers")
@@ -65,12 +83,24 @@ struct WeightLoader {
     return tensor
   }
 
+  private func bytes(of info: TensorInfo) throws(TensorSourceError) -> Tensor {
+    guard let checkedBase, info.shape.rank == 2,
+      checkedBase.info(named: info.name)?.shape == info.shape
+    else { return try source.tensor(named: info.name) }
+    return try checkedBase.tensor(named: info.name)
+  }
+
+  /// A weight in the form that products read.
+  private func prepared(_ weight: Tensor) -> Tensor {
+    checkedBase == nil ? kernels.prepared(weight) : weight
+  }
+
   /// The linear layer `module` with its bias and the adapters' updates.
   mutating func linear(
     _ module: String, _ outputs: Int, _ inputs: Int, hasBias: Bool
   ) throws -> Linear {
     usedUpdates.insert(module)
-    let weight = kernels.prepared(try tensor("\(module).weight", [outputs, inputs]))
+    let weight = prepared(try tensor("\(module).weight", [outputs, inputs]))
     let updates = updates[module] ?? []
     let bias = hasBias ? kernels.floatVector(try tensor("\(module).bias", [outputs])) : nil
     return Linear(
@@ -84,7 +114,7 @@ struct WeightLoader {
     usedUpdates.insert(module)
     let weight = try tensor(
       "\(module).weight", [configuration.vocabularySize, configuration.hiddenSize])
-    let updates = updates[module] ?? []
+    let updates = checkedBase == nil ? updates[module] ?? [] : []
     return Embedding(
       weight: weight,
       updates: zip(updates, lengthFactors(of: updates, on: weight)).map {
@@ -93,7 +123,8 @@ struct WeightLoader {
   }
 
   private func prepared(_ updates: [LowRankUpdate], on weight: Tensor) -> [LinearUpdate] {
-    zip(updates, lengthFactors(of: updates, on: weight)).map {
+    if checkedBase != nil { return [] }
+    return zip(updates, lengthFactors(of: updates, on: weight)).map {
       LinearUpdate($0, on: weight, lengthFactors: $1, with: kernels)
     }
   }
@@ -146,7 +177,7 @@ struct WeightLoader {
     // Updates that an adapter shares between the two.
     usedUpdates.insert(module)
     let updates = updates[module] ?? []
-    let weight = kernels.prepared(embeddings)
+    let weight = prepared(embeddings)
     return Linear(name: module, weight: weight, bias: nil, updates: prepared(updates, on: weight))
   }
 

@@ -36,13 +36,41 @@ public struct ConvertedTensors: TensorSource {
 
   /// - Throws: `TensorSourceError` as the base does, and when the tensor cannot become the type.
   public func tensor(named name: String) throws(TensorSourceError) -> Tensor {
-    let tensor = try base.tensor(named: name)
+    try converted(try base.tensor(named: name), name)
+  }
+
+  public func rows(_ rows: Range<Int>, of name: String) throws(TensorSourceError) -> Tensor {
+    try converted(try base.rows(rows, of: name), name, firstRow: rows.lowerBound)
+  }
+
+  public func rowMultiple(of name: String) -> Int {
+    leastCommonMultiple(base.rowMultiple(of: name), info(named: name)?.rowMultiple ?? 1)
+  }
+
+  public func prefetch(_ rows: Range<Int>, of name: String) { base.prefetch(rows, of: name) }
+
+  private func converted(
+    _ tensor: Tensor, _ name: String, firstRow: Int = 0
+  ) throws(TensorSourceError) -> Tensor {
     guard let type = types[name] else { return tensor }
-    do {
-      return try Quantization.converted(tensor, to: type, with: kernels)
-    } catch {
-      throw TensorSourceError("'\(name)': \(error)")
-    }
+    return try Quantization.converted(
+      tensor, to: type, named: name, firstRow: firstRow, with: kernels)
+  }
+}
+
+/// As `converted(_:to:with:)`, for a tensor with a name.
+///
+/// - Parameter firstRow: where the tensor begins when it is a piece of the one named.
+/// - Throws: `TensorSourceError` that names the tensor and, for a piece, the row.
+package func converted(
+  _ tensor: Tensor, to type: ElementType, named name: String, firstRow: Int = 0,
+  with kernels: Kernels
+) throws(TensorSourceError) -> Tensor {
+  do {
+    return try converted(tensor, to: type, with: kernels)
+  } catch {
+    let place = firstRow > 0 ? "' behind row \(firstRow): " : "': "
+    throw TensorSourceError("'\(name)\(place)\(error)")
   }
 }
 

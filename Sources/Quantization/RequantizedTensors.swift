@@ -49,26 +49,40 @@ public struct RequantizedTensors: TensorSource {
       guard let new = changed.info(named: info.name), new.elementType != info.elementType else {
         continue
       }
-      let old = try base.tensor(named: info.name)
-      let tensor = try changed.tensor(named: info.name)
-      requantizations.append(try Self.requantization(of: tensor, from: old, info.name, kernels))
+      requantizations.append(
+        try Self.requantization(of: new, from: info, changed, base, kernels))
     }
     self.requantizations = requantizations
     types = Dictionary(uniqueKeysWithValues: requantizations.map { ($0.name, $0.newType) })
   }
 
   private static func requantization(
-    of tensor: Tensor, from old: Tensor, _ name: String, _ kernels: Kernels
+    of new: TensorInfo, from old: TensorInfo, _ changed: any TensorSource, _ base: any TensorSource,
+    _ kernels: Kernels
   ) throws(TensorSourceError) -> Requantization {
-    // A tensor of another shape has no change to lose.
-    let isComparable = tensor.shape == old.shape
-    for type in types(from: old.elementType, of: tensor.shape) {
-      let result = try converted(tensor, to: type, name, kernels)
-      let (survival, noise) =
-        isComparable ? kernels.survival(of: tensor, from: old, in: result) : (1, 0)
+    for type in types(from: old.elementType, of: new.shape) {
+      var change = RequantizedChange()
+      // A tensor of another shape has no change to lose.
+      if new.shape == old.shape {
+        let multiple = leastCommonMultiple(
+          changed.rowMultiple(of: new.name), base.rowMultiple(of: new.name))
+        let step = leastCommonMultiple(multiple, 256)
+        for start in stride(from: 0, to: new.rowCount, by: step) {
+          let rows = start..<min(start + step, new.rowCount)
+          let piece = try changed.rows(rows, of: new.name)
+          let result = try converted(
+            piece, to: type, named: new.name, firstRow: start, with: kernels)
+          change.add(
+            new: kernels.floats(of: piece),
+            old: kernels.floats(of: try base.rows(rows, of: new.name)),
+            result: kernels.floats(of: result))
+        }
+      }
+      let (survival, noise) = (change.survival, change.noise)
       if survival >= smallestSurvival && noise <= largestNoise || !type.isQuantized {
         return Requantization(
-          name: name, oldType: old.elementType, newType: type, survival: survival, noise: noise)
+          name: new.name, oldType: old.elementType, newType: type, survival: survival,
+          noise: noise)
       }
     }
     preconditionFailure("The last type is a float")
@@ -90,16 +104,6 @@ public struct RequantizedTensors: TensorSource {
       + [.float16]
   }
 
-  private static func converted(
-    _ tensor: Tensor, to type: ElementType, _ name: String, _ kernels: Kernels
-  ) throws(TensorSourceError) -> Tensor {
-    do {
-      return try Quantization.converted(tensor, to: type, with: kernels)
-    } catch {
-      throw TensorSourceError("'\(name)': \(error)")
-    }
-  }
-
   public var tensorInfos: [TensorInfo] { changed.tensorInfos.map(requantized) }
 
   public func info(named name: String) -> TensorInfo? {
@@ -109,8 +113,21 @@ public struct RequantizedTensors: TensorSource {
   public func tensor(named name: String) throws(TensorSourceError) -> Tensor {
     let tensor = try changed.tensor(named: name)
     guard let type = types[name] else { return tensor }
-    return try Self.converted(tensor, to: type, name, kernels)
+    return try converted(tensor, to: type, named: name, with: kernels)
   }
+
+  public func rows(_ rows: Range<Int>, of name: String) throws(TensorSourceError) -> Tensor {
+    let piece = try changed.rows(rows, of: name)
+    guard let type = types[name] else { return piece }
+    return try converted(
+      piece, to: type, named: name, firstRow: rows.lowerBound, with: kernels)
+  }
+
+  public func rowMultiple(of name: String) -> Int {
+    leastCommonMultiple(changed.rowMultiple(of: name), info(named: name)?.rowMultiple ?? 1)
+  }
+
+  public func prefetch(_ rows: Range<Int>, of name: String) { changed.prefetch(rows, of: name) }
 
   private func requantized(_ info: TensorInfo) -> TensorInfo {
     guard let type = types[info.name] else { return info }
@@ -118,13 +135,18 @@ public struct RequantizedTensors: TensorSource {
   }
 }
 
-extension Kernels {
-  /// `survival` and `noise` of a requantization, with `Δ = new − old` and `W' = result`.
-  fileprivate func survival(
-    of new: Tensor, from old: Tensor, in result: Tensor
-  ) -> (survival: Double, noise: Double) {
-    let new = floats(of: new), old = floats(of: old), result = floats(of: result)
-    var (product, square, rest) = (0.0, 0.0, 0.0)
+/// `survival` and `noise` of a requantization, with `Δ = new − old` and `W' = result`.
+private struct RequantizedChange {
+  private var product = 0.0
+  private var square = 0.0
+  private var rest = 0.0
+
+  var survival: Double { square == 0 ? 1 : product / square }
+  var noise: Double { square == 0 ? 0 : (rest / square).squareRoot() }
+
+  mutating func add(
+    new: borrowing FloatMatrix, old: borrowing FloatMatrix, result: borrowing FloatMatrix
+  ) {
     for row in 0..<old.rowCount {
       let wanted = new[row], before = old[row], after = result[row]
       for i in before.indices {
@@ -135,6 +157,5 @@ extension Kernels {
         rest += error * error
       }
     }
-    return square == 0 ? (1, 0) : (product / square, (rest / square).squareRoot())
   }
 }

@@ -17,8 +17,24 @@ package struct RenamedTensors: TensorSource {
   }
 
   package func tensor(named name: String) throws(TensorSourceError) -> Tensor {
+    try source.tensor(named: try original(name))
+  }
+
+  package func rows(_ rows: Range<Int>, of name: String) throws(TensorSourceError) -> Tensor {
+    try source.rows(rows, of: try original(name))
+  }
+
+  package func rowMultiple(of name: String) -> Int {
+    originals[name].map { source.rowMultiple(of: $0.name) } ?? 1
+  }
+
+  package func prefetch(_ rows: Range<Int>, of name: String) {
+    if let original = originals[name] { source.prefetch(rows, of: original.name) }
+  }
+
+  private func original(_ name: String) throws(TensorSourceError) -> String {
     guard let original = originals[name] else { throw TensorSourceError(missing: name, in: self) }
-    return try source.tensor(named: original.name)
+    return original.name
   }
 
   private static func renamed(_ info: TensorInfo, _ name: String) -> TensorInfo {

@@ -8,15 +8,18 @@ extension Tensor {
     let rowCount = shape[0]
     let rowByteCount = rowCount == 0 ? 0 : byteCount / rowCount
     precondition(rowByteCount * rowCount == byteCount, "Rows are not whole bytes")
-    let original = Span<UInt8>(_bytes: bytes)
-    return Tensor(shape: shape, elementType: elementType) { copy in
-      for row in 0..<rowCount {
-        let start = source(row)
-        precondition(0..<rowCount ~= start, "Row out of bounds")
-        for byte in 0..<rowByteCount {
-          copy.storeBytes(
-            of: original[start * rowByteCount + byte], toByteOffset: row * rowByteCount + byte,
-            as: UInt8.self)
+    return unsafe bytes.withUnsafeBytes { original in
+      Tensor(shape: shape, elementType: elementType) { copy in
+        unsafe copy.withUnsafeMutableBytes { copy in
+          for row in 0..<rowCount {
+            let start = source(row)
+            precondition(0..<rowCount ~= start, "Row out of bounds")
+            let bytes = unsafe UnsafeRawBufferPointer(
+              rebasing: original[start * rowByteCount..<(start + 1) * rowByteCount])
+            unsafe UnsafeMutableRawBufferPointer(
+              rebasing: copy[row * rowByteCount..<(row + 1) * rowByteCount]
+            ).copyMemory(from: bytes)
+          }
         }
       }
     }

@@ -11,7 +11,7 @@ public struct Tensor: Sendable {
 
   private enum Storage: Sendable {
     case mapped(MappedFile, Range<Int>)
-    case owned(OwnedBytes)
+    case owned(OwnedBytes, Range<Int>)
   }
 
   /// A tensor whose bytes are a range of a mapped file.
@@ -38,7 +38,7 @@ public struct Tensor: Sendable {
     }
     self.shape = shape
     self.elementType = elementType
-    storage = .owned(try OwnedBytes(byteCount: byteCount, filledBy: fill))
+    storage = .owned(try OwnedBytes(byteCount: byteCount, filledBy: fill), 0..<byteCount)
   }
 
   /// The bytes of `tensor` under another shape that needs as many.
@@ -48,10 +48,15 @@ public struct Tensor: Sendable {
     storage = tensor.storage
   }
 
+  private init(shape: Shape, elementType: ElementType, storage: Storage) {
+    self.shape = shape
+    self.elementType = elementType
+    self.storage = storage
+  }
+
   public var byteCount: Int {
     switch storage {
-    case .mapped(_, let range): range.count
-    case .owned(let bytes): bytes.byteCount
+    case .mapped(_, let range), .owned(_, let range): range.count
     }
   }
 
@@ -63,10 +68,48 @@ public struct Tensor: Sendable {
       switch storage {
       case .mapped(let file, let range):
         span = unsafe _overrideLifetime(file.bytes.extracting(range), borrowing: self)
-      case .owned(let bytes): span = unsafe _overrideLifetime(bytes.bytes, borrowing: self)
+      case .owned(let bytes, let range):
+        span = unsafe _overrideLifetime(bytes.bytes.extracting(range), borrowing: self)
       }
       return span
     }
+  }
+}
+
+extension Tensor {
+  /// The same elements in memory of their own when they are in a mapped file, so that computing with
+  /// them touches no device.
+  ///
+  /// - Throws: `FileError` when the file cannot be read or has become shorter, which a mapping could
+  ///   only answer with the end of the process.
+  package func loaded() throws(FileError) -> Tensor {
+    guard case .mapped(let file, let range) = storage else { return self }
+    let bytes = try OwnedBytes(byteCount: range.count) { (span) throws(FileError) in
+      try file.read(at: range.lowerBound, into: &span)
+    }
+    return Tensor(shape: shape, elementType: elementType, storage: .owned(bytes, 0..<range.count))
+  }
+
+  /// Asks the system to have the bytes at hand soon.
+  package func prefetch() {
+    if case .mapped(let file, let range) = storage { file.prefetch(range) }
+  }
+
+  /// The bytes of a range under another shape, without a copy.
+  ///
+  /// - Precondition: the range is inside, and as long as the shape needs.
+  func part(_ range: Range<Int>, shape: Shape) -> Tensor {
+    precondition(range.lowerBound >= 0 && range.upperBound <= byteCount, "Range out of bounds")
+    precondition(elementType.byteCount(of: shape) == range.count, "Byte count does not fit shape")
+    func moved(_ whole: Range<Int>) -> Range<Int> {
+      whole.lowerBound + range.lowerBound..<whole.lowerBound + range.upperBound
+    }
+    let storage: Storage =
+      switch storage {
+      case .mapped(let file, let whole): .mapped(file, moved(whole))
+      case .owned(let bytes, let whole): .owned(bytes, moved(whole))
+      }
+    return Tensor(shape: shape, elementType: elementType, storage: storage)
   }
 }
 

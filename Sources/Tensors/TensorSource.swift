@@ -37,14 +37,55 @@ public protocol TensorSource: Sendable {
   ///
   /// - Throws: a `FlareError` when there is none of that name or a view cannot make it.
   func tensor(named name: String) throws(TensorSourceError) -> Tensor
+
+  /// A range of rows of a tensor, in memory of its own: a piece of a conversion, which so needs little
+  /// memory whatever the model.
+  ///
+  /// The bits are those that the whole tensor has there. A view computes the rows alone where it can.
+  ///
+  /// - Parameter rows: rows of a matrix, or 0..<1 for all of anything else; begins at a multiple of
+  ///   `rowMultiple(of:)` and ends at one or with the last row.
+  /// - Throws: a `TensorSourceError` as `tensor(named:)`, and when a file cannot be read.
+  func rows(_ rows: Range<Int>, of name: String) throws(TensorSourceError) -> Tensor
+
+  /// What the first row of a range has to be a multiple of; all rows when they depend on each other.
+  func rowMultiple(of name: String) -> Int
+
+  /// Asks the system to have the bytes behind these rows at hand soon.
+  func prefetch(_ rows: Range<Int>, of name: String)
+}
+
+extension TensorSource {
+  public func rows(_ rows: Range<Int>, of name: String) throws(TensorSourceError) -> Tensor {
+    let tensor = try tensor(named: name).rows(rows)
+    do {
+      return try tensor.loaded()
+    } catch {
+      throw TensorSourceError(error)
+    }
+  }
+
+  public func rowMultiple(of name: String) -> Int { info(named: name)?.rowMultiple ?? 1 }
+
+  public func prefetch(_ rows: Range<Int>, of name: String) {}
 }
 
 /// Why a source has no tensor to give.
 public struct TensorSourceError: FlareError {
   public let description: String
-  public var kind: FailureKind { .badInput }
+  /// The failure of a file, when that is the reason.
+  public let cause: FileError?
+  public var kind: FailureKind { cause?.kind ?? .badInput }
 
-  public init(_ description: String) { self.description = description }
+  public init(_ description: String) {
+    self.description = description
+    cause = nil
+  }
+
+  public init(_ cause: FileError) {
+    description = cause.description
+    self.cause = cause
+  }
 
   /// The error for a name that is not in `source`, with the nearest name that is.
   public init(missing name: String, in source: some TensorSource) {

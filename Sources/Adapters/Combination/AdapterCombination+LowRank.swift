@@ -116,7 +116,7 @@ extension CombinedUpdate {
   }
 
   private func densePair(_ rank: Int, _ kernels: Kernels) -> (a: Tensor, b: Tensor)? {
-    let delta = delta(with: kernels)
+    let delta = delta(rows: 0..<rowCount, with: kernels)
     guard delta.isFinite, let svd = kernels.singularValues(of: delta) else { return nil }
     let kept = min(rank, svd.values.count)
     let b = svd.scaledColumns(kept), a = svd.leadingRows(kept)

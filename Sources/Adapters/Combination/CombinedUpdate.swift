@@ -17,33 +17,44 @@ struct CombinedUpdate: Sendable {
   let shares: [Share]
   let method: CombinationMethod
 
-  /// The combined delta, `[out, in]`.
-  func delta(with kernels: Kernels) -> FloatMatrix {
+  /// Rows of the delta.
+  var rowCount: Int { shares[0].update.loraB.shape[0] }
+
+  /// Whether a row of the delta depends on that row alone; what is dropped is chosen among all rows.
+  var isRowByRow: Bool { method == .linear }
+
+  /// Rows of the combined delta, `[out, in]`.
+  ///
+  /// - Precondition: they are all rows unless the delta is made row by row.
+  func delta(rows: Range<Int>, with kernels: Kernels) -> FloatMatrix {
+    precondition(isRowByRow || rows.count == rowCount, "Rows are missing")
     var mixture = FloatMatrix(
-      rowCapacity: shares[0].update.loraB.shape[0], columnCount: shares[0].update.loraA.shape[1])
+      rowCapacity: rows.count, columnCount: shares[0].update.loraA.shape[1])
     guard method.electsSigns else {
-      for share in shares { kernels.add(pruned(share, kernels), scale: share.weight, to: &mixture) }
+      for share in shares {
+        kernels.add(pruned(share, rows, kernels), scale: share.weight, to: &mixture)
+      }
       return mixture
     }
     // What each element's pruned deltas add up to decides the sign that counts.
-    for share in shares { kernels.add(pruned(share, kernels), to: &mixture) }
+    for share in shares { kernels.add(pruned(share, rows, kernels), to: &mixture) }
     let signs = mixture.copy()
     var counts = FloatMatrix(rowCapacity: mixture.rowCount, columnCount: mixture.columnCount)
     kernels.scale(&mixture, by: 0)
     for share in shares {
       // Pruned again and not kept: memory stays that of a few matrices whatever the number.
-      Self.addElected(pruned(share, kernels), share.weight, signs, to: &mixture, &counts)
+      Self.addElected(pruned(share, rows, kernels), share.weight, signs, to: &mixture, &counts)
     }
     Self.divide(&mixture, by: counts)
     return mixture
   }
 
-  /// `scaling · B · A` of one adapter, with the elements that the method drops set to zero.
-  private func pruned(_ share: Share, _ kernels: Kernels) -> FloatMatrix {
+  /// Rows of `scaling · B · A` of one adapter, with the elements that the method drops set to zero.
+  private func pruned(_ share: Share, _ rows: Range<Int>, _ kernels: Kernels) -> FloatMatrix {
     let update = share.update
-    var delta = FloatMatrix(
-      rowCapacity: update.loraB.shape[0], columnCount: update.loraA.shape[1])
-    kernels.addProduct(update.loraB, update.loraA, scale: update.scaling, to: &delta)
+    var delta = FloatMatrix(rowCapacity: rows.count, columnCount: update.loraA.shape[1])
+    kernels.addProduct(
+      update.loraB.rows(rows), update.loraA, scale: update.scaling, to: &delta)
     switch method {
     case .linear: break
     case .ties(let density): delta.keepLargest(density)

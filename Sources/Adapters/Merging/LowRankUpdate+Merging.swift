@@ -2,15 +2,20 @@ package import Kernels
 package import Tensors
 
 extension LowRankUpdate {
-  /// Adds the update to `weight`, `[out, in]`, and gives its rows DoRA's lengths.
+  /// Adds the update to rows of the weight `[out, in]`, and gives its rows DoRA's lengths.
   ///
-  /// - Parameter rounding: the type that the delta and the sum are rounded to; nil for none.
+  /// - Parameters:
+  ///   - weight: the rows from `firstRow`, as the steps before left them.
+  ///   - columnFactors: what DoRA multiplies the columns of an embedding by, which depends on all
+  ///     rows.
+  ///   - rounding: the type that the delta and the sum are rounded to; nil for none.
   func merge(
-    into weight: inout FloatMatrix, rounding: ElementType?, _ measurements: MergeMeasurements?,
-    _ kernels: Kernels
+    into weight: inout FloatMatrix, firstRow: Int, columnFactors: Tensor?, rounding: ElementType?,
+    _ measurements: MergeMeasurements?, _ kernels: Kernels
   ) {
+    let loraB = loraB.rows(firstRow..<firstRow + weight.rowCount)
     guard rounding != nil || magnitude != nil else {
-      measurements?.record(self, before: weight, kernels)
+      measurements?.record(self, before: weight, firstRow: firstRow, kernels)
       kernels.addProduct(loraB, loraA, scale: scaling, to: &weight)
       return
     }
@@ -24,9 +29,17 @@ extension LowRankUpdate {
     } else {
       kernels.addProduct(loraB, loraA, scale: scaling, to: &weight)
     }
-    if let factors = lengthFactors(of: weight, kernels) { scale(&weight, by: factors, kernels) }
+    if let magnitude {
+      if let columnFactors {
+        kernels.scaleColumns(of: &weight, by: columnFactors)
+      } else {
+        let factors = Self.factors(
+          for: kernels.rowLengths(of: weight), wanted: magnitude, firstRow: firstRow)
+        kernels.scaleRows(of: &weight, by: factors)
+      }
+    }
     if let rounding { kernels.round(&weight, to: rounding) }
-    measurements?.record(self, before: before, after: weight, kernels)
+    measurements?.record(self, before: before, after: weight, firstRow: firstRow, kernels)
   }
 
   /// What each output of the layer is multiplied by so that its weight has DoRA's length, float32
@@ -40,9 +53,29 @@ extension LowRankUpdate {
     of weight: borrowing FloatMatrix, _ kernels: Kernels
   ) -> Tensor? {
     guard let magnitude else { return nil }
-    let lengths = isEmbedding ? kernels.columnLengths(of: weight) : kernels.rowLengths(of: weight)
-    let wanted = magnitude.floatElements
-    let factors = lengths.indices.map { lengths[$0] == 0 ? 0 : wanted[$0] / lengths[$0] }
+    guard isEmbedding else {
+      return Self.factors(for: kernels.rowLengths(of: weight), wanted: magnitude)
+    }
+    var squares = [Double](repeating: 0, count: weight.columnCount)
+    kernels.addSquaresOfColumns(of: weight, to: &squares)
+    return columnFactors(squares: squares)
+  }
+
+  /// The factors of an embedding's columns, from the squares of `W + scaling · B · A` over all rows.
+  ///
+  /// - Precondition: the update has lengths.
+  func columnFactors(squares: [Double]) -> Tensor {
+    guard let magnitude else { preconditionFailure("Update without lengths") }
+    return Self.factors(for: squares.map { Float($0.squareRoot()) }, wanted: magnitude)
+  }
+
+  private static func factors(
+    for lengths: [Float], wanted: Tensor, firstRow: Int = 0
+  ) -> Tensor {
+    let wanted = wanted.floatElements
+    let factors = lengths.indices.map {
+      lengths[$0] == 0 ? 0 : wanted[firstRow + $0] / lengths[$0]
+    }
     return Tensor(factors, shape: [factors.count])
   }
 

@@ -21,6 +21,14 @@ struct UntiedTensors: TensorSource {
     try base.tensor(named: stored(name))
   }
 
+  func rows(_ rows: Range<Int>, of name: String) throws(TensorSourceError) -> Tensor {
+    try base.rows(rows, of: stored(name))
+  }
+
+  func rowMultiple(of name: String) -> Int { base.rowMultiple(of: stored(name)) }
+
+  func prefetch(_ rows: Range<Int>, of name: String) { base.prefetch(rows, of: stored(name)) }
+
   private func stored(_ name: String) -> String {
     name == ModuleNames.outputHeadWeight ? ModuleNames.embeddingsWeight : name
   }

@@ -21,12 +21,16 @@ extension Conversion {
   }
 
   /// The metadata of the destination, in the order in which llama.cpp's converter has them.
-  func ggufMetadata(_ tensors: GGUFDestinationTensors) throws -> GGUFMetadata {
-    var metadata = generalMetadata(tensors.architecture)
+  static func ggufMetadata(
+    _ request: ConversionRequest, _ configuration: ModelConfiguration,
+    _ tensors: GGUFDestinationTensors
+  ) throws -> GGUFMetadata {
+    var metadata = generalMetadata(request, tensors.architecture)
     for (key, value) in try GGUFModelMetadata(configuration, of: tensors.architecture).metadata() {
       metadata[key] = value
     }
-    let fileType = request.preset.map(\.fileType) ?? keptFileType(tensors) ?? tensors.fileType
+    let fileType =
+      request.preset.map(\.fileType) ?? keptFileType(request, tensors) ?? tensors.fileType
     metadata[GGUFModelKeys.fileType] = .uint32(fileType)
     for (key, value) in try request.model.ggufTokenizer(
       vocabularySize: configuration.vocabularySize)
@@ -44,7 +48,9 @@ extension Conversion {
   }
 
   /// What a GGUF source says of its types, when the destination has the same.
-  private func keptFileType(_ tensors: GGUFDestinationTensors) -> UInt32? {
+  private static func keptFileType(
+    _ request: ConversionRequest, _ tensors: GGUFDestinationTensors
+  ) -> UInt32? {
     guard let source = request.model.gguf?.checkpoint,
       case .uint32(let fileType)? = source.metadata[GGUFModelKeys.fileType],
       source.tensors.count == tensors.tensorInfos.count,
@@ -54,7 +60,9 @@ extension Conversion {
   }
 
   /// What the file is and where it comes from.
-  private func generalMetadata(_ architecture: GGUFArchitecture) -> GGUFMetadata {
+  private static func generalMetadata(
+    _ request: ConversionRequest, _ architecture: GGUFArchitecture
+  ) -> GGUFMetadata {
     let source = request.model.gguf?.checkpoint.metadata ?? GGUFMetadata()
     var metadata: GGUFMetadata = [
       GGUFModelKeys.architecture: .string(architecture.rawValue),

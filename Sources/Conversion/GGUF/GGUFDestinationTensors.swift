@@ -18,6 +18,8 @@ struct GGUFDestinationTensors: TensorSource {
   let exactNorms: [(name: String, values: [Float])]
   /// What became otherwise than the preset says.
   let notes: [String]
+  /// What each tensor is made from, by GGUF's name.
+  let origins: [String: TensorOrigin]
   private let source: any TensorSource
   private let kernels: Kernels
   private let entries: [String: Entry]
@@ -28,16 +30,27 @@ struct GGUFDestinationTensors: TensorSource {
     let name: String
     let info: TensorInfo
     let form: GGUFTensorForm
+
+    /// Rows of a head, which change places among themselves; nil where rows stay.
+    var headRowCount: Int? {
+      guard case .rotaryPairs(let headCount) = form else { return nil }
+      return info.shape[0] / headCount
+    }
   }
 
   /// - Parameters:
   ///   - source: under Hugging Face's names.
-  ///   - preset: chooses the types of matrices; nil keeps them.
-  /// - Throws: `ConversionError` for a tensor that GGUF has no place for.
+  ///   - original: the same before any type was changed.
+  ///   - request: its preset and its rules choose the types of matrices; without they keep them.
+  /// - Throws: `ConversionError` for a tensor that GGUF has no place for, or a rule that cannot be
+  ///   obeyed.
   init(
-    _ source: any TensorSource, of configuration: ModelConfiguration,
-    _ architecture: GGUFArchitecture, preset: GGUFPreset?, with kernels: Kernels
+    _ source: any TensorSource, from original: any TensorSource,
+    of configuration: ModelConfiguration, _ architecture: GGUFArchitecture,
+    _ request: ConversionRequest, _ plan: MergePlan,
+    with kernels: Kernels
   ) throws {
+    let preset = request.preset
     self.architecture = architecture
     self.source = source
     self.kernels = kernels
@@ -54,7 +67,9 @@ struct GGUFDestinationTensors: TensorSource {
             + "out would change the model. Write a bundle or a Hugging Face directory")
       }
       // ggml computes with vectors in F32 alone.
-      let type = info.shape.rank == 1 ? ElementType.float32 : info.elementType
+      let type =
+        info.shape.rank == 1
+        ? ElementType.float32 : Self.keptType(of: info, request, original.info(named: info.name))
       let destination = TensorInfo(name: place.name, shape: info.shape, elementType: type)
       named.append((destination, info, place.form))
     }
@@ -64,12 +79,22 @@ struct GGUFDestinationTensors: TensorSource {
       preset?.types(
         of: kept, architecture: architecture.rawValue, layerCount: configuration.layerCount)
       ?? kept.map(\.elementType)
+    let rules = try request.types.choices(for: kept, in: .gguf)
     var entries: [String: Entry] = [:]
+    var origins: [String: TensorOrigin] = [:]
     var infos: [TensorInfo] = []
-    for (place, type) in zip(named, types) {
+    for (place, presetType) in zip(named, types) {
+      let rule = rules[place.info.name]
+      let type = rule?.type ?? presetType
       let info = TensorInfo(name: place.info.name, shape: place.info.shape, elementType: type)
       entries[info.name] = Entry(name: place.source.name, info: info, form: place.form)
       infos.append(info)
+      origins[info.name] = TensorOrigin(
+        sourceName: place.source.name,
+        sourceType: original.info(named: place.source.name)?.elementType
+          ?? place.source.elementType,
+        reason: rule?.reason ?? Self.reason(for: info, request),
+        isMerged: plan.changes(place.source.name))
     }
     ropeFactors = configuration.ropeFactors.map { Tensor($0.values, shape: [$0.values.count]) }
     if let ropeFactors {
@@ -77,11 +102,38 @@ struct GGUFDestinationTensors: TensorSource {
         name: GGUFModelKeys.ropeFactors, shape: ropeFactors.shape, elementType: .float32)
       let order = GGUFTensorOrder(info.name)
       infos.insert(info, at: infos.firstIndex { order < GGUFTensorOrder($0.name) } ?? infos.count)
+      origins[info.name] = TensorOrigin(
+        sourceName: nil, sourceType: .float32, reason: "the configuration's rope scaling",
+        isMerged: false)
     }
     tensorInfos = infos
     notes = preset.flatMap { $0.fallbackNote(for: infos) }.map { [$0] } ?? []
     self.entries = entries
+    self.origins = origins
     exactNorms = try Self.exactNorms(entries, source, kernels)
+  }
+
+  /// The type that a matrix has without preset and rules, whatever it is on the way there.
+  private static func keptType(
+    of info: TensorInfo, _ request: ConversionRequest, _ original: TensorInfo?
+  ) -> ElementType {
+    guard let original, !request.merging.mergesIntoQuantized, original.elementType.isComputable
+    else { return info.elementType }
+    return request.elementType ?? original.elementType
+  }
+
+  /// Why a tensor has its type when no rule says so.
+  private static func reason(for info: TensorInfo, _ request: ConversionRequest) -> String {
+    if info.shape.rank == 1 { return "ggml has vectors in F32" }
+    guard let preset = request.preset else {
+      return request.elementType == nil ? "as it is" : "--dtype"
+    }
+    let columns = info.shape[info.shape.rank - 1]
+    if info.elementType == preset.mainType { return "\(preset.rawValue)" }
+    if let block = preset.mainType.block, columns % block.columnCount != 0 {
+      return "its rows are no multiple of \(block.columnCount)"
+    }
+    return "\(preset.rawValue) gives it more bits"
   }
 
   private static func exactNorms(
@@ -99,30 +151,34 @@ struct GGUFDestinationTensors: TensorSource {
   func info(named name: String) -> TensorInfo? { tensorInfos.first { $0.name == name } }
 
   func tensor(named name: String) throws(TensorSourceError) -> Tensor {
-    if name == GGUFModelKeys.ropeFactors, let ropeFactors { return ropeFactors }
-    guard let entry = entries[name] else { throw TensorSourceError(missing: name, in: self) }
-    let tensor = try source.tensor(named: entry.name)
-    switch entry.form {
-    case .same:
-      return try converted(tensor, to: entry.info.elementType, entry.name)
-    case .offsetByOne:
-      return Tensor(
-        kernels.floatVector(tensor).floatVector.map { $0 + 1 }, shape: tensor.shape)
-    case .rotaryPairs(let headCount):
-      // Rows are quantized one by one, so they may move before or after.
-      return try converted(tensor, to: entry.info.elementType, entry.name)
-        .interleavingRotaryRows(headCount: headCount)
-    }
+    try rows(0..<(info(named: name)?.rowCount ?? 0), of: name)
   }
 
-  private func converted(
-    _ tensor: Tensor, to type: ElementType, _ name: String
-  ) throws(TensorSourceError) -> Tensor {
-    do {
-      return try Quantization.converted(tensor, to: type, with: kernels)
-    } catch {
-      throw TensorSourceError("'\(name)': \(error)")
+  func rows(_ rows: Range<Int>, of name: String) throws(TensorSourceError) -> Tensor {
+    if name == GGUFModelKeys.ropeFactors, let ropeFactors { return ropeFactors }
+    guard let entry = entries[name] else { throw TensorSourceError(missing: name, in: self) }
+    let tensor = try source.rows(rows, of: entry.name)
+    if case .offsetByOne = entry.form {
+      return Tensor(
+        kernels.floatVector(tensor).floatVector.map { $0 + 1 }, shape: tensor.shape)
     }
+    let result = try converted(
+      tensor, to: entry.info.elementType, named: entry.name, firstRow: rows.lowerBound,
+      with: kernels)
+    guard let headRowCount = entry.headRowCount else { return result }
+    // Rows are quantized one by one, so they may move before or after.
+    return result.interleavingRotaryRows(headCount: result.shape[0] / headRowCount)
+  }
+
+  func rowMultiple(of name: String) -> Int {
+    guard let entry = entries[name] else { return 1 }
+    return leastCommonMultiple(
+      source.rowMultiple(of: entry.name),
+      entry.info.shape.rank == 2 ? entry.headRowCount ?? 1 : 1)
+  }
+
+  func prefetch(_ rows: Range<Int>, of name: String) {
+    if let entry = entries[name] { source.prefetch(rows, of: entry.name) }
   }
 }
 

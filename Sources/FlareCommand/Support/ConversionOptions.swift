@@ -90,19 +90,27 @@ enum QuantizationArgument: ExpressibleByArgument {
 }
 
 extension ParsableCommand {
-  /// Runs a conversion with progress and prints its report.
+  /// Runs a conversion with progress and prints its report, or prints its plan.
   ///
   /// - Parameter verifies: whether the result is compared with the base and its adapters.
   func run(
-    _ request: ConversionRequest, with kernels: Kernels, json: Bool, verifies: Bool = false
+    _ request: ConversionRequest, _ arguments: OutputArguments, with kernels: Kernels, json: Bool,
+    verifies: Bool = false
   ) throws {
     let start = ContinuousClock.now
+    var request = request
+    try arguments.apply(to: &request)
     request.model.warn()
     let conversion = try Conversion(request, with: kernels)
-    try conversion.check()
     for note in conversion.notes { standardError.write("flare: \(note)\n") }
-    let bar = ProgressBar("Writing", total: conversion.byteCount, unit: .bytes)
-    try bar.during { try conversion.run { bar.advance(by: $0) } }
+    if arguments.plan {
+      let plan = try ConversionPlan(conversion)
+      if json { writeJSON(plan.json) } else { standardOutput.write(PlanReport(plan: plan).text) }
+      return
+    }
+    try conversion.check()
+    let progress = ConversionProgress(arguments.progress, total: conversion.byteCount)
+    try progress.during { try conversion.run { progress.advance($0) } }
     let seconds = (ContinuousClock.now - start).seconds
     let verification =
       try verifies

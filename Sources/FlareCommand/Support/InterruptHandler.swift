@@ -24,6 +24,11 @@ struct InterruptHandler {
       source.setEventHandler {
         if number == SIGINT, StoppableTask.shared.stop() { return }
         PendingOutputs.removeAll()
+        for path in PendingOutputs.keptPaths {
+          standardError.write(
+            "\nflare: stopped. What is done is kept in '\(path)': the same command with --resume "
+              + "goes on from there\n")
+        }
         // The shell's convention for a process that a signal ended.
         _exit(128 + number)
       }

@@ -9,6 +9,8 @@ final class ProgressBar {
   private let start = ContinuousClock.now
   private var lastDrawn: ContinuousClock.Instant?
   private var done = 0
+  /// What was done before the start, which says nothing of the speed.
+  private var doneBefore = 0
 
   enum Unit {
     case bytes
@@ -37,6 +39,12 @@ final class ProgressBar {
     draw(elapsed: (now - start).seconds, note())
   }
 
+  /// Counts what was done before the start.
+  func skip(_ count: Int) {
+    done += count
+    doneBefore += count
+  }
+
   /// Does the work, and wipes the bar away at its end, also when it fails.
   func during<Result>(_ work: () throws -> Result) rethrows -> Result {
     defer { clear() }
@@ -52,7 +60,7 @@ final class ProgressBar {
 
   private func draw(elapsed: Double, _ note: String) {
     let share = min(Double(done) / Double(total), 1)
-    let rate = Double(done) / elapsed
+    let rate = Double(done - doneBefore) / elapsed
     let left = rate > 0 ? Double(total - done) / rate : 0
     let amount =
       switch unit {

@@ -17,6 +17,12 @@ package struct GGUFModelTensors: TensorSource {
     /// GGUF's name, and how it stores the tensor.
     let name: String
     let form: GGUFTensorForm
+
+    /// Rows of a head of a matrix, which change places among themselves; nil where rows stay.
+    var headRowCount: Int? {
+      guard case .rotaryPairs(let headCount) = form, info.shape.rank == 2 else { return nil }
+      return info.shape[0] / headCount
+    }
   }
 
   /// - Parameters:
@@ -90,6 +96,21 @@ package struct GGUFModelTensors: TensorSource {
     let tensor = try checkpoint.tensor(named: entry.name)
     guard case .rotaryPairs(let headCount) = entry.form else { return tensor }
     return tensor.separatingRotaryRows(headCount: headCount)
+  }
+
+  package func rows(_ rows: Range<Int>, of name: String) throws(TensorSourceError) -> Tensor {
+    guard let entry = entries[name], entry.info.shape.rank == 2 else {
+      return try tensor(named: name)
+    }
+    let tensor = try checkpoint.rows(rows, of: entry.name)
+    guard let headRowCount = entry.headRowCount else { return tensor }
+    return tensor.separatingRotaryRows(headCount: tensor.shape[0] / headRowCount)
+  }
+
+  package func rowMultiple(of name: String) -> Int { entries[name]?.headRowCount ?? 1 }
+
+  package func prefetch(_ rows: Range<Int>, of name: String) {
+    if let entry = entries[name] { checkpoint.prefetch(rows, of: entry.name) }
   }
 }
 

@@ -106,9 +106,21 @@ struct CheckpointFiles<File: CheckpointFile>: TensorSource {
   }
 
   func tensor(named name: String) throws(TensorSourceError) -> Tensor {
+    try file(of: name).tensor(named: name)
+  }
+
+  func rows(_ rows: Range<Int>, of name: String) throws(TensorSourceError) -> Tensor {
+    try file(of: name).rows(rows, of: name)
+  }
+
+  func prefetch(_ rows: Range<Int>, of name: String) {
+    if let position = fileOfTensor[name] { files[position].prefetch(rows, of: name) }
+  }
+
+  private func file(of name: String) throws(TensorSourceError) -> File {
     guard let position = fileOfTensor[name] else {
       throw TensorSourceError(missing: name, in: self)
     }
-    return try files[position].tensor(named: name)
+    return files[position]
   }
 }

@@ -35,6 +35,14 @@ public struct SafetensorsCheckpoint: TensorSource {
     try checkpoint.tensor(named: name)
   }
 
+  public func rows(_ rows: Range<Int>, of name: String) throws(TensorSourceError) -> Tensor {
+    try checkpoint.rows(rows, of: name)
+  }
+
+  public func prefetch(_ rows: Range<Int>, of name: String) {
+    checkpoint.prefetch(rows, of: name)
+  }
+
   private static func noWeights(in directory: FilePath) -> WeightFileError {
     let names: [String]
     do {

@@ -78,12 +78,19 @@ public struct SafetensorsCheckpointPlan: Sendable {
       try file.plan.write(source, to: output, progress: progress)
       try output.commit()
     }
+    try writeIndex(into: directory)
+    progress?(index?.utf8.count ?? 0)
+  }
+
+  /// Writes the index, if there is more than one file, into `directory`, which the caller commits.
+  ///
+  /// - Throws: `FileError` when it cannot be written.
+  public func writeIndex(into directory: some OutputDirectory) throws(FileError) {
     guard let index else { return }
     let file = try directory.newFile(
       FilePath(CheckpointIndex.fileName(for: SafetensorsCheckpoint.fileName)))
     try file.write(index)
     try file.commit()
-    progress?(index.utf8.count)
   }
 }
 

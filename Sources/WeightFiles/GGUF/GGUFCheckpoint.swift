@@ -38,15 +38,15 @@ public struct GGUFCheckpoint: Sendable {
   private static func shards(
     with file: GGUFFile, count: Int
   ) throws(WeightFileError) -> [GGUFFile] {
-    guard let name = ShardName(file.path), name.count == count else {
+    guard let name = GGUFShardName(file.path), name.count == count else {
       throw WeightFileError(
         .indexMismatch, file.path,
         "'\(GGUFSplitKeys.count)' is \(count), expected a name that ends in "
-          + "'-00001-of-\(ShardName.digits(count)).gguf' and the other files beside it")
+          + "'-00001-of-\(GGUFShardName.digits(count)).gguf' and the other files beside it")
     }
     var files: [GGUFFile] = []
     for number in 0..<count {
-      let path = name.path(number: number)
+      let path = file.path.removingLastComponent().appending(name.name(number: number))
       let shard = path == file.path ? file : try GGUFFile(mayBeShard: path)
       try check(shard, number: number, after: files.first ?? shard, count: count)
       files.append(shard)
@@ -98,39 +98,28 @@ public struct GGUFCheckpoint: Sendable {
   ///
   /// - Throws: `TensorSourceError` when there is none, or it has a type that Flare has not.
   public func tensor(named name: String) throws(TensorSourceError) -> Tensor {
+    try file(of: name).tensor(named: name)
+  }
+
+  /// Rows of the tensor of that name, in memory of their own; see `TensorSource.rows(_:of:)`.
+  package func rows(_ rows: Range<Int>, of name: String) throws(TensorSourceError) -> Tensor {
+    let piece = try file(of: name).tensor(named: name).rows(rows)
+    do {
+      return try piece.loaded()
+    } catch {
+      throw TensorSourceError(error)
+    }
+  }
+
+  /// Asks the system to have rows at hand soon.
+  package func prefetch(_ rows: Range<Int>, of name: String) {
+    (try? tensor(named: name))?.rows(rows).prefetch()
+  }
+
+  private func file(of name: String) throws(TensorSourceError) -> GGUFFile {
     guard let file = fileOfTensor[name] else {
       throw TensorSourceError(missing: name, among: tensors.map(\.name))
     }
-    return try files[file].tensor(named: name)
-  }
-}
-
-/// The name of one of the files of a split model.
-private struct ShardName {
-  private let directory: FilePath
-  private let prefix: String
-  let count: Int
-
-  /// - Returns: nil when the name has not the form `<prefix>-00001-of-00003.gguf`.
-  init?(_ path: FilePath) {
-    let parts = (path.stem ?? "").split(separator: "-", omittingEmptySubsequences: false)
-    guard path.extension == "gguf", parts.count >= 4, parts[parts.count - 2] == "of",
-      let number = Int(parts[parts.count - 3]), let count = Int(parts[parts.count - 1]),
-      1...count ~= number, parts[parts.count - 3] == Self.digits(number),
-      parts[parts.count - 1] == Self.digits(count)
-    else { return nil }
-    directory = path.removingLastComponent()
-    prefix = parts.dropLast(3).joined(separator: "-")
-    self.count = count
-  }
-
-  func path(number: Int) -> FilePath {
-    directory.appending("\(prefix)-\(Self.digits(number + 1))-of-\(Self.digits(count)).gguf")
-  }
-
-  /// A number in five digits.
-  static func digits(_ number: Int) -> Substring {
-    let text = "\(number)"
-    return Substring(String(repeating: "0", count: max(0, 5 - text.count)) + text)
+    return files[file]
   }
 }

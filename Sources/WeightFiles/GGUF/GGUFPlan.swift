@@ -6,17 +6,12 @@ public import Tensors
 /// Made from names, shapes and types alone, so the size of a file is known, and a full disk can be
 /// foreseen, before the first tensor is computed. The same tensors and metadata in the same order
 /// always give the same bytes.
-public struct GGUFPlan: Sendable {
+public struct GGUFPlan: TensorFilePlan {
   /// What each tensor's place in the file is a multiple of.
   static let alignment = GGUFHeader.defaultAlignment
 
-  /// The tensors in the order of their bytes, which is the order they were given in: programs that
-  /// quantize a GGUF file decide by it.
-  public let tensors: [TensorInfo]
-  /// Everything before the data section, padded.
-  let headerBytes: [UInt8]
-  /// The size of the whole file.
-  public let byteCount: Int
+  /// Tensors come in the order they were given in: programs that quantize a GGUF file decide by it.
+  public let layout: TensorFileLayout
 
   /// - Throws: `GGUFPlanError` when the format, or ggml, has no room for a key, name, shape or type.
   public init(_ tensors: [TensorInfo], metadata: GGUFMetadata) throws(GGUFPlanError) {
@@ -55,9 +50,7 @@ public struct GGUFPlan: Sendable {
     }
     let padding = header.count.padded(to: Self.alignment) - header.count
     header.append(contentsOf: repeatElement(0, count: padding))
-    self.tensors = tensors
-    headerBytes = header
-    byteCount = header.count + end
+    layout = TensorFileLayout(header: header, tensors, alignment: Self.alignment)
   }
 
   /// Checks that a reader as strict as ours accepts each key.

@@ -43,6 +43,19 @@ public struct SafetensorsFile: TensorSource {
     return tensor(at: entry.range, as: entry.info)
   }
 
+  public func rows(_ rows: Range<Int>, of name: String) throws(TensorSourceError) -> Tensor {
+    let entry = try entry(named: name)
+    return try loaded(rows, at: entry.range, as: entry.info)
+  }
+
+  public func prefetch(_ rows: Range<Int>, of name: String) { prefetch(rows, of: name, as: nil) }
+
+  /// - Parameter info: what a tensor of bytes is when it is no tensor of bytes.
+  package func prefetch(_ rows: Range<Int>, of name: String, as info: TensorInfo?) {
+    guard let entry = entries[name] else { return }
+    mapped(at: entry.range, as: info ?? entry.info).rows(rows).prefetch()
+  }
+
   /// The bytes of a `U8` tensor as what they were before they were stored.
   ///
   /// Safetensors has no grouped types; a bundle stores such tensors as bytes and keeps their type
@@ -52,6 +65,19 @@ public struct SafetensorsFile: TensorSource {
   package func tensor(
     named name: String, reinterpretedAs info: TensorInfo
   ) throws(TensorSourceError) -> Tensor {
+    tensor(at: try range(of: name, reinterpretedAs: info), as: info)
+  }
+
+  /// Rows of the tensor `info` that is stored as bytes; see `tensor(named:reinterpretedAs:)`.
+  package func rows(
+    _ rows: Range<Int>, of name: String, reinterpretedAs info: TensorInfo
+  ) throws(TensorSourceError) -> Tensor {
+    try loaded(rows, at: try range(of: name, reinterpretedAs: info), as: info)
+  }
+
+  private func range(
+    of name: String, reinterpretedAs info: TensorInfo
+  ) throws(TensorSourceError) -> Range<Int> {
     let entry = try entry(named: name)
     guard entry.info.elementType == .uint8,
       info.elementType.byteCount(of: info.shape) == entry.range.count
@@ -60,7 +86,7 @@ public struct SafetensorsFile: TensorSource {
         "\(path): tensor '\(name)' is \(entry.info.elementType) \(entry.info.shape), which cannot "
           + "hold \(info.elementType) \(info.shape)")
     }
-    return tensor(at: entry.range, as: info)
+    return entry.range
   }
 
   private func entry(named name: String) throws(TensorSourceError) -> SafetensorsHeader.Entry {
@@ -71,7 +97,7 @@ public struct SafetensorsFile: TensorSource {
   private func tensor(at range: Range<Int>, as info: TensorInfo) -> Tensor {
     // A mapping begins on a page, so a position in the file is as aligned as its address.
     if range.lowerBound.isMultiple(of: info.elementType.alignment) {
-      return Tensor(shape: info.shape, elementType: info.elementType, in: file, at: range)
+      return mapped(at: range, as: info)
     }
     // The format does not ask for alignment, so a legal file may lack it; a copy has it.
     return Tensor(shape: info.shape, elementType: info.elementType) { copy in
@@ -81,5 +107,19 @@ public struct SafetensorsFile: TensorSource {
         }
       }
     }
+  }
+
+  private func loaded(
+    _ rows: Range<Int>, at range: Range<Int>, as info: TensorInfo
+  ) throws(TensorSourceError) -> Tensor {
+    do {
+      return try mapped(at: range, as: info).rows(rows).loaded()
+    } catch {
+      throw TensorSourceError(error)
+    }
+  }
+
+  private func mapped(at range: Range<Int>, as info: TensorInfo) -> Tensor {
+    Tensor(shape: info.shape, elementType: info.elementType, in: file, at: range)
   }
 }

@@ -6,22 +6,18 @@ public import Tensors
 /// Made from names, shapes and types alone, so the size of a file is known, and a full disk can be
 /// foreseen, before the first tensor is computed. The same tensors and metadata always give the
 /// same plan.
-public struct SafetensorsPlan: Sendable {
+public struct SafetensorsPlan: TensorFilePlan {
   /// The data section begins at a multiple of a cache line, which mapped kernels rely on.
   static let dataAlignment = 64
 
-  /// The tensors in the order of their bytes: descending alignment, then name.
-  ///
-  /// Each size is a multiple of its own alignment, so in this order every tensor is aligned.
-  public let tensors: [TensorInfo]
-  /// The length prefix and the header, padded with spaces up to the data section.
-  let headerBytes: [UInt8]
-  /// The size of the whole file.
-  public let byteCount: Int
+  /// The header is the length prefix and the JSON, padded with spaces up to the data section. Tensors
+  /// come by descending alignment, then name: each size is a multiple of its own alignment, so in
+  /// this order every tensor is aligned.
+  public let layout: TensorFileLayout
 
   /// - Precondition: the names differ, and none is `__metadata__`.
   public init(_ tensors: [TensorInfo], metadata: [String: String] = [:]) {
-    self.tensors = tensors.sorted {
+    let tensors = tensors.sorted {
       ($1.elementType.alignment, $0.name) < ($0.elementType.alignment, $1.name)
     }
     var header = JSONObject()
@@ -31,7 +27,7 @@ public struct SafetensorsPlan: Sendable {
         JSONObject(members))
     }
     var end = 0
-    for info in self.tensors {
+    for info in tensors {
       let stored = info.stored
       let start = end
       end += stored.byteCount
@@ -48,10 +44,9 @@ public struct SafetensorsPlan: Sendable {
     let used = SafetensorsHeader.prefixByteCount + text.count
     let padding = (Self.dataAlignment - used % Self.dataAlignment) % Self.dataAlignment
     let length = UInt64(text.count + padding)
-    headerBytes =
-      (0..<8).map { UInt8(truncatingIfNeeded: length >> (8 * $0)) } + text
-      + Array(repeating: UInt8(ascii: " "), count: padding)
-    byteCount = headerBytes.count + end
+    layout = TensorFileLayout(
+      header: (0..<8).map { UInt8(truncatingIfNeeded: length >> (8 * $0)) } + text
+        + Array(repeating: UInt8(ascii: " "), count: padding), tensors)
   }
 }
 

@@ -1,0 +1,123 @@
+import Adapters
+import Files
+import JSON
+import SystemPackage
+import Tensors
+
+extension Conversion {
+  /// Writes the destination.
+  ///
+  /// - Parameter progress: called as tensors are done.
+  /// - Throws: a `FlareError`. When a device failed, what is done stays in a folder beside the
+  ///   destination and a later run can go on with it; otherwise nothing is left behind.
+  public func run(progress: ((ConversionStep) -> Void)? = nil) throws {
+    let output = try PartialOutput(
+      request.destination, outputForm, header: journalHeader,
+      resumes: request.output.resumes, mayReplace: request.mayReplace)
+    output.measurements.forEach(measurements.restore)
+    do {
+      if !output.isComplete { try write(to: output, progress) }
+      try checkSources()
+      try output.commit()
+    } catch {
+      throw failure(of: output, error)
+    }
+  }
+
+  private func write(
+    to output: PartialOutput, _ progress: ((ConversionStep) -> Void)?
+  ) throws {
+    switch request.form {
+    case .huggingFace: try writeHuggingFace(to: output, progress)
+    case .bundle: try writeBundle(to: output, progress)
+    case .bundleFile: try writeBundleFile(to: output, progress)
+    case .gguf: _ = try writeWeights(to: output, progress)
+    }
+  }
+
+  private var outputForm: PartialOutput.Form {
+    switch request.form {
+    case .huggingFace, .bundle: .directory
+    case .bundleFile: .files([request.destination.lastComponent?.string ?? ""])
+    case .gguf: .files(weightFiles.map(\.name))
+    }
+  }
+
+  /// Writes the files of tensors.
+  ///
+  /// - Parameter prefix: the folder that they are in, with a slash at its end.
+  /// - Returns: length and SHA-256 of each.
+  func writeWeights(
+    to output: PartialOutput, in prefix: String = "", _ progress: ((ConversionStep) -> Void)?
+  ) throws -> [(byteCount: Int, sha256: String)] {
+    let stream = TensorStream(
+      source: tensors, blocks: RowBlocks(memoryBudget: request.output.memoryBudget)
+    ) { [measurements, origins] info in
+      guard let origin = origins[info.name], origin.isMerged else { return }
+      for record in measurements.records(of: origin.sourceName ?? info.name) {
+        try output.record(record)
+      }
+    }
+    return try weightFiles.map { file in
+      let place = try output.partialFile(
+        prefix + file.name, checkpointByteCount: request.output.checkpointByteCount)
+      try stream.write(file.layout, to: place, progress: progress)
+      return try place.finish()
+    }
+  }
+
+  /// Checks that what was read is still what it was when the conversion was planned.
+  private func checkSources() throws(ConversionError) {
+    guard let path = sources.changedPath else { return }
+    throw ConversionError(
+      .badInput,
+      "\(path): was changed while it was read, so that what was made of it may be half old and half "
+        + "new. Run again when nothing writes to it")
+  }
+
+  /// What to say of a failure, after what is left was kept or removed.
+  private func failure(of output: PartialOutput, _ error: any Error) -> any Error {
+    // Sources that changed explain any other failure, and nothing made of them is any good.
+    if let error = sources.changedPath == nil ? nil : failureOfSources(output) { return error }
+    let file = error as? FileError ?? (error as? TensorSourceError)?.cause
+    guard let file, output.isWorthKeeping, file.code != .exists else {
+      output.discard()
+      return error
+    }
+    return ConversionError(
+      file.kind,
+      "\(file). What is done is kept in '\(output.path)': the same command with --resume goes on "
+        + "from there")
+  }
+
+  private func failureOfSources(_ output: PartialOutput) -> (any Error)? {
+    do {
+      try checkSources()
+      return nil
+    } catch {
+      output.discard()
+      return error
+    }
+  }
+
+  /// All that the bytes of the destination follow from.
+  private var journalHeader: JSONObject {
+    var header: JSONObject = [
+      "format": "flare-journal", "version": 1, "program": .string("flare \(flareVersion)"),
+      "destination": .string(request.destination.lastComponent?.string ?? ""),
+      "form": .string(request.form.rawValue),
+      "rounding": .string(request.merging.rounding.rawValue),
+      "no source": .boolean(request.isSourceFree),
+      "into quantized": .boolean(request.merging.mergesIntoQuantized),
+      "combination": .string(request.merging.combination.map { "\($0)" } ?? "none"),
+      "source alignment": .string(request.merging.sourceAlignment?.rawValue ?? "none"),
+      "weights of adapters": .array(request.adapters.map { .number(Double($0.weight)) }),
+      "order of adapters": .array(request.adapters.map { .string($0.adapter.path.string) }),
+    ]
+    for file in weightFiles {
+      header["tensors of \(file.name)"] = .string(file.layout.fingerprint)
+    }
+    header["sources"] = sources.json
+    return header
+  }
+}

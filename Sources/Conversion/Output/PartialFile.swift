@@ -1,0 +1,146 @@
+import Crypto
+import Files
+import Synchronization
+import SystemPackage
+import Tensors
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+/// A file that is written from front to back by one run or, where that was cut short, by several.
+///
+/// While it grows its length and SHA-256 go to the journal. A run that goes on reads what is there,
+/// and keeps it up to the last point at which the journal and the bytes agree; so nothing has to reach
+/// the device in order, or at all, before the end.
+final class PartialFile: ByteSink, Sendable {
+  let path: FilePath
+  /// What the journal calls the file.
+  private let name: String
+  /// What errors call it.
+  private let reportedPath: FilePath
+  private let journal: Journal
+  private let checkpointByteCount: Int
+  private let descriptor: FileDescriptor
+  private let state: Mutex<State>
+
+  private struct State {
+    var byteCount = 0
+    var hash = SHA256()
+    var recordedByteCount = 0
+
+    mutating func append(_ bytes: RawSpan) {
+      unsafe bytes.withUnsafeBytes { unsafe hash.update(bufferPointer: $0) }
+      byteCount += bytes.byteCount
+    }
+
+    /// What to write into the journal, once that many bytes are new.
+    mutating func checkpoint(isDue newByteCount: Int) -> (new: Range<Int>, sha256: String)? {
+      guard byteCount - recordedByteCount >= newByteCount else { return nil }
+      defer { recordedByteCount = byteCount }
+      return (recordedByteCount..<byteCount, hexadecimal(hash.finalize()))
+    }
+  }
+
+  /// Opens the file at `path`, or makes it.
+  ///
+  /// - Parameters:
+  ///   - checkpoints: what the journal says of the file: SHA-256 by length.
+  ///   - checkpointByteCount: bytes between two lines of the journal.
+  /// - Throws: `FileError` when it can be neither read nor written.
+  init(
+    _ path: FilePath, named name: String, reportedAs reportedPath: FilePath,
+    checkpoints: [Int: String], checkpointByteCount: Int, journal: Journal
+  ) throws(FileError) {
+    self.path = path
+    self.name = name
+    self.reportedPath = reportedPath
+    self.journal = journal
+    self.checkpointByteCount = checkpointByteCount
+    do {
+      descriptor = try FileDescriptor.open(
+        path, .readWrite, options: [.create, .closeOnExec],
+        permissions: [.ownerReadWrite, .groupRead, .otherRead])
+    } catch {
+      throw FileError(writing: reportedPath, error)
+    }
+    do {
+      let kept = try Self.kept(of: path, checkpoints)
+      try descriptor.resize(to: Int64(kept.byteCount))
+      try descriptor.seek(offset: 0, from: .end)
+      state = Mutex(kept)
+    } catch {
+      try? descriptor.close()
+      throw FileError(writing: reportedPath, error)
+    }
+  }
+
+  deinit { try? descriptor.close() }
+
+  /// The longest beginning of the file that the journal confirms.
+  private static func kept(of path: FilePath, _ checkpoints: [Int: String]) throws -> State {
+    var kept = State()
+    if checkpoints.isEmpty { return kept }
+    let file = try MappedFile(path)
+    var running = kept
+    for byteCount in checkpoints.keys.sorted() where byteCount <= file.byteCount {
+      while running.byteCount < byteCount {
+        let piece = try OwnedBytes(byteCount: min(4 << 20, byteCount - running.byteCount)) {
+          (bytes) throws(FileError) in
+          try file.read(at: running.byteCount, into: &bytes)
+        }
+        running.append(piece.bytes)
+      }
+      guard hexadecimal(running.hash.finalize()) == checkpoints[byteCount] else { break }
+      running.recordedByteCount = byteCount
+      kept = running
+    }
+    return kept
+  }
+
+  /// Bytes so far, those of earlier runs included.
+  var byteCount: Int { state.withLock { $0.byteCount } }
+
+  func write(_ bytes: RawSpan) throws(FileError) {
+    do {
+      _ = try unsafe bytes.withUnsafeBytes { unsafe try descriptor.writeAll($0) }
+    } catch {
+      throw FileError(writing: reportedPath, error)
+    }
+    let record = state.withLock { state in
+      state.append(bytes)
+      return state.checkpoint(isDue: checkpointByteCount)
+    }
+    if let record { try self.record(record) }
+  }
+
+  /// Makes the file durable.
+  ///
+  /// - Returns: its length and SHA-256.
+  func finish() throws(FileError) -> (byteCount: Int, sha256: String) {
+    guard fsync(descriptor.rawValue) == 0 else {
+      throw FileError(writing: reportedPath, Errno(rawValue: errno))
+    }
+    if let record = state.withLock({ $0.checkpoint(isDue: 1) }) { try self.record(record) }
+    return state.withLock { ($0.byteCount, hexadecimal($0.hash.finalize())) }
+  }
+
+  private func record(_ checkpoint: (new: Range<Int>, sha256: String)) throws(FileError) {
+    #if canImport(Glibc)
+      // Has the system begin to write, so that the end does not wait for all of it.
+      _ = posix_fadvise(
+        descriptor.rawValue, off_t(checkpoint.new.lowerBound), off_t(checkpoint.new.count),
+        POSIX_FADV_DONTNEED)
+    #endif
+    try journal.append(
+      .checkpoint(
+        file: name, byteCount: checkpoint.new.upperBound, sha256: checkpoint.sha256))
+  }
+}
+
+/// Digits in lower case.
+func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
+  bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+}
