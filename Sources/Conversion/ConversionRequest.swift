@@ -32,7 +32,7 @@ public struct ConversionRequest: Sendable {
   public let isSourceFree: Bool
   public let mayReplace: Bool
   /// How a merge is made; see `MergeOptions`.
-  public let merging: MergeOptions
+  public var merging: MergeOptions
   /// What is said of the types of single tensors.
   public var types = TensorTypeRules()
   /// How the destination is written; see `OutputOptions`.
