@@ -66,6 +66,7 @@ struct MergeBitsTests {
   struct Merge: CustomTestStringConvertible {
     var model = "llama"
     let adapters: [String]
+    var weights: [Float] = [0.7, -0.4]
     var method: CombinationMethod?
     var testDescription: String { "\(model) \(adapters) \(method?.name ?? "in turn")" }
   }
@@ -73,8 +74,9 @@ struct MergeBitsTests {
   /// Every step that a merge can have.
   static let merges =
     [
-      Merge(adapters: ["lora", "lora-2"]), Merge(adapters: ["dora"]),
-      Merge(adapters: ["embedding-dora"]), Merge(model: "llama-biased", adapters: ["lora-bias"]),
+      Merge(adapters: ["lora", "lora-2"]), Merge(model: "llama-biased", adapters: ["lora-bias"]),
+      // DoRA takes no weight.
+      Merge(adapters: ["dora"], weights: [1]), Merge(adapters: ["embedding-dora"], weights: [1]),
     ]
     + [
       CombinationMethod.linear, .ties(density: 0.4), .dareLinear(density: 0.4, seed: 7),
@@ -85,9 +87,7 @@ struct MergeBitsTests {
   func result(of merge: Merge, with kernels: Kernels) throws -> [Tensor] {
     let path = Vectors.path("models/\(merge.model)")
     let base = try SafetensorsCheckpoint(path)
-    // DoRA takes no weight, and is alone here.
-    let weights: [Float] = merge.adapters.count == 1 ? [1] : [0.7, -0.4]
-    let members = try zip(merge.adapters, weights).map {
+    let members = try zip(merge.adapters, merge.weights).map {
       AdapterStack.Member(try Adapter(path.appending($0), with: kernels), weight: $1)
     }
     let stack = try AdapterStack(members)
