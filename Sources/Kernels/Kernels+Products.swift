@@ -4,10 +4,11 @@ public import Tensors
 extension Kernels {
   /// w += scale · (b · a): a low-rank update merged into its weight, in float32.
   ///
-  /// Product, scaling and sum are rounded one after the other, which is PyTorch's order: the result
-  /// has the bits of PEFT's merge. A product is summed from 0 over ascending ranks, each step
-  /// rounded once (`fma`), on every CPU: a row has the same bits whatever other rows `w` has, on any
-  /// number of threads.
+  /// Product, scaling and sum are rounded one after the other. A product is summed from 0 in the order
+  /// of its terms, each step rounded once (`fma`): a row has the same bits on every CPU, whatever other
+  /// rows `w` has, on any number of threads. PyTorch computes in this order, too, so that the result
+  /// has the bits of PEFT's merge; beyond a rank of about 200 PyTorch sums in parts, and float32
+  /// results differ from it in the last bit.
   ///
   /// - Parameters:
   ///   - b: [rows of w, rank]; a float tensor.
