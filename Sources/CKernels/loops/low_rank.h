@@ -14,8 +14,8 @@
 #define SUMMED_VECTORS 2
 #define SUMMED_COLUMNS (SUMMED_VECTORS * LANES)
 
-/// Elements of A that all rows go through before they come to the next columns: 128 KB of the stack,
-/// which stay in the second cache.
+/// Elements of A that all rows go through before they come to the next columns: 128 KB of the
+/// stack, which stay in the second cache.
 #define CACHED_FACTORS (1 << 15)
 
 /// Factors and weight.
@@ -35,8 +35,8 @@ static void OP(pack_factors)(low_rank_product p, size_t start, size_t end, float
       memcpy(packed, p.a + k * p.columns + column, SUMMED_COLUMNS * sizeof *packed);
 }
 
-/// Adds to `rows` rows of `vectors` registers, both literals, from `row` and `column`. `a` has their
-/// columns of A, in rows that are `stride` apart.
+/// Adds to `rows` rows of `vectors` registers, both literals, from `row` and `column`. `a` has
+/// their columns of A, in rows that are `stride` apart.
 INLINE void add_product_tile(int rows, int vectors, low_rank_product p, size_t row, size_t column,
                              const float *a, size_t stride) {
   const float *b = p.b + row * p.rank;
@@ -67,8 +67,8 @@ static inline void add_product_element(low_rank_product p, size_t row, size_t co
   p.w[row * p.columns + column] += sum * p.scale;
 }
 
-/// Adds to columns start..<end of `rows` rows, a literal. `packed` has the whole tiles among them; it
-/// is NULL when the rank is too high for that.
+/// Adds to columns start..<end of `rows` rows, a literal. `packed` has the whole tiles among them;
+/// it is NULL when the rank is too high for that.
 INLINE void add_product_rows(int rows, low_rank_product p, size_t row, size_t start, size_t end,
                              const float *packed) {
   size_t column = start;
