@@ -9,7 +9,8 @@ public import Files
 
 /// A set of kernels, named after the instructions it needs.
 ///
-/// Grouped weights give the same bits in all of them; float loops differ in the order of sums.
+/// Grouped weights and merged updates have the same bits in all of them; other float loops differ in
+/// the order of sums.
 public enum InstructionSet: String, Sendable, CaseIterable {
   /// Plain C, for any CPU.
   case generic

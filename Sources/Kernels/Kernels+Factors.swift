@@ -9,7 +9,8 @@ package struct SingularValues: ~Copyable {
   package let vt: FloatMatrix
 }
 
-// Factorisations by LAPACK. It counts columns where we count rows, so that a matrix of ours is the
+// Factorisations by LAPACK: the only numbers of a merge or a combination whose last bits depend on the
+// CPU, as OpenBLAS chooses its loops. It counts columns where we count rows, so that a matrix of ours is the
 // transpose of one of its own, which changes who is called u and who v.
 extension Kernels {
   /// The singular values of `x`, as many as its smaller extent.

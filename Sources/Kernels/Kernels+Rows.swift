@@ -63,7 +63,7 @@ extension Kernels {
     }
   }
 
-  /// y += scale · x.
+  /// y += scale · x, product and sum rounded one after the other: the same bits on every CPU.
   public func add(_ x: borrowing FloatMatrix, scale: Float = 1, to y: inout FloatMatrix) {
     checkSameShape(y, x)
     let addScaled = unsafe table.pointee.add_scaled
@@ -73,7 +73,7 @@ extension Kernels {
     }
   }
 
-  /// y[i] += scale · bias, for every row.
+  /// y[i] += scale · bias, for every row; rounded as `add(_:scale:to:)` does.
   ///
   /// - Parameter bias: [columns]; float32 is used as it is, F16 and BF16 are converted by each call.
   public func addBias(_ bias: Tensor, scale: Float = 1, to y: inout FloatMatrix) {

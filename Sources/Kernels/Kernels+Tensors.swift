@@ -1,5 +1,4 @@
 import CKernels
-import COpenBLAS
 public import Tensors
 
 // Between tensors, which are shared and never change, and matrices, which are worked on.
@@ -71,45 +70,6 @@ extension Kernels {
       }
     }
   }
-
-  /// w += scale · (b · a): a low-rank update merged into its weight, in float32.
-  ///
-  /// Product, scaling and sum are rounded one after the other, which is PyTorch's order: the result
-  /// has the bits of PEFT's merge.
-  ///
-  /// - Parameters:
-  ///   - b: [rows of w, rank]; a float tensor.
-  ///   - a: [rank, columns of w]; a float tensor.
-  public func addProduct(_ b: Tensor, _ a: Tensor, scale: Float, to w: inout FloatMatrix) {
-    precondition(
-      b.shape.rank == 2 && b.shape[0] == w.rowCount && a.shape == [b.shape[1], w.columnCount],
-      "Factors do not fit the weight")
-    let rank = b.shape[1], columns = w.columnCount
-    if rank == 0 || columns == 0 { return }
-    let left = floats(of: b), right = floats(of: a)
-    let multiply = unsafe table.pointee.scale, add = unsafe table.pointee.add_scaled
-    nonisolated(unsafe) let bFloats = unsafe left.pointer
-    nonisolated(unsafe) let aFloats = unsafe right.pointer
-    nonisolated(unsafe) let out = unsafe w.mutablePointer
-    SingleThreadedBLAS.ensure()
-    pool.parallelFor(count: w.rowCount, grain: Self.grain(cost: rank * columns)) { rows in
-      // A few rows at a time, so that the product is still in the cache when it is added.
-      let blockRows = max(1, min(rows.count, Self.productElementCount / columns))
-      let product = AlignedBuffer<Float>(count: blockRows * columns)
-      for first in stride(from: rows.lowerBound, to: rows.upperBound, by: blockRows) {
-        let count = min(blockRows, rows.upperBound - first)
-        let block = unsafe product.pointer
-        unsafe cblas_sgemm(
-          CblasRowMajor, CblasNoTrans, CblasNoTrans, Int32(count), Int32(columns), Int32(rank), 1,
-          bFloats + first * rank, Int32(rank), aFloats, Int32(columns), 0, block, Int32(columns))
-        unsafe multiply(block, scale, count * columns)
-        unsafe add(block, 1, out + first * columns, count * columns)
-      }
-    }
-  }
-
-  /// Elements of a product that stay in the second cache.
-  private static let productElementCount = 1 << 16
 }
 
 extension Kernels {

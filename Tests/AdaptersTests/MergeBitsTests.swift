@@ -62,4 +62,56 @@ struct MergeBitsTests {
     let differing = zip(ours, theirs).count { $0 != $1 }
     #expect(differing <= ours.count / 500, "\(differing) of \(ours.count) bytes")
   }
+
+  struct Merge: CustomTestStringConvertible {
+    var model = "llama"
+    let adapters: [String]
+    var weights: [Float] = [0.7, -0.4]
+    var method: CombinationMethod?
+    var testDescription: String { "\(model) \(adapters) \(method?.name ?? "in turn")" }
+  }
+
+  /// Every step that a merge can have.
+  static let merges =
+    [
+      Merge(adapters: ["lora", "lora-2"]), Merge(model: "llama-biased", adapters: ["lora-bias"]),
+      // DoRA takes no weight.
+      Merge(adapters: ["dora"], weights: [1]), Merge(adapters: ["embedding-dora"], weights: [1]),
+    ]
+    + [
+      CombinationMethod.linear, .ties(density: 0.4), .dareLinear(density: 0.4, seed: 7),
+      .dareTies(density: 0.4, seed: 7),
+    ].map { Merge(adapters: ["lora", "lora-2"], method: $0) }
+
+  /// What a merge makes of each tensor, in float32 so that no last bit is rounded away.
+  func result(of merge: Merge, with kernels: Kernels) throws -> [Tensor] {
+    let path = Vectors.path("models/\(merge.model)")
+    let base = try SafetensorsCheckpoint(path)
+    let members = try zip(merge.adapters, merge.weights).map {
+      AdapterStack.Member(try Adapter(path.appending($0), with: kernels), weight: $1)
+    }
+    let stack = try AdapterStack(members)
+    let plan =
+      try merge.method.map { MergePlan(try AdapterCombination(members, by: $0), fitted: stack) }
+      ?? MergePlan(stack)
+    let merged = MergedTensors(base, plan, with: kernels) { _ in .float32 }
+    return try merged.tensorInfos.map { try merged.tensor(named: $0.name) }
+  }
+
+  @Test(arguments: merges)
+  func `a merge has the same bytes on every instruction set and number of threads`(
+    merge: Merge
+  ) throws {
+    let expected = try result(
+      of: merge, with: try Kernels(threadCount: 1, instructionSet: .generic))
+    for set in InstructionSet.allCases where set.isAvailable {
+      for threadCount in 1...2 {
+        let found = try result(
+          of: merge, with: try Kernels(threadCount: threadCount, instructionSet: set))
+        #expect(
+          zip(found, expected).allSatisfy { $0.hasSameBytes(as: $1) },
+          "\(set), \(threadCount) threads")
+      }
+    }
+  }
 }

@@ -59,35 +59,4 @@ import Testing
       #expect(array(output) != start)
     }
   }
-
-  @Test func `merging adds the product of the factors`() throws {
-    var generator = SeededGenerator(seed: 13)
-    let rows = 21, columns = 18, rank = 3
-    let w = generator.floats(rows * columns)
-    let b = generator.floats(rows * rank), a = generator.floats(rank * columns)
-    var expected = w.map(Double.init)
-    for r in 0..<rows {
-      for c in 0..<columns {
-        for k in 0..<rank {
-          expected[r * columns + c] += 2 * Double(b[r * rank + k]) * Double(a[k * columns + c])
-        }
-      }
-    }
-    for kernels in try allKernels() {
-      var merged = matrix(w, rows: rows, columns: columns)
-      kernels.addProduct(
-        tensor(b, [rows, rank]), tensor(a, [rank, columns]), scale: 2, to: &merged)
-      #expect(largestDifference(array(merged), expected) < 2e-6)
-    }
-  }
-
-  @Test func `merging a zero factor changes no bit`() throws {
-    var generator = SeededGenerator(seed: 14)
-    let w = generator.floats(32)
-    let kernels = try Kernels(threadCount: 2)
-    var merged = matrix(w, rows: 4, columns: 8)
-    let zero = tensor(Array(repeating: 0, count: 8), [4, 2])
-    kernels.addProduct(zero, tensor(generator.floats(16), [2, 8]), scale: 3, to: &merged)
-    #expect(bitDifferences(array(merged), w) == [])
-  }
 }

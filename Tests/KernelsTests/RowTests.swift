@@ -110,6 +110,22 @@ import Testing
     }
   }
 
+  @Test func `a scaled sum is rounded twice in every form`() throws {
+    var generator = SeededGenerator(seed: 23)
+    let x = generator.floats(301), y = generator.floats(301)
+    let expected = zip(x, y).map { x, y in
+      let scaled = 0.3 * x
+      return y + scaled
+    }
+    let fused = zip(x, y).map { x, y in y.addingProduct(0.3, x) }
+    #expect(bitDifferences(expected, fused) != [])
+    for kernels in try allKernels() {
+      var sum = matrix(y, rows: 7, columns: 43)
+      kernels.add(matrix(x, rows: 7, columns: 43), scale: 0.3, to: &sum)
+      #expect(bitDifferences(array(sum), expected) == [])
+    }
+  }
+
   @Test func `sums, scales and biases touch every row in use and no other`() throws {
     for kernels in try allKernels() {
       var y = matrix([1, 2, 3, 4, 5, 6], rows: 3, columns: 2)

@@ -297,9 +297,72 @@ static void check_sums(const flare_kernels *form) {
   form->add_scaled(x, 1, y[1], COUNT);
   flare_kernels_generic.add_scaled(x, 1, y[0], COUNT);
   compare_floats(form, "add_scaled by 1", y[1], y[0], COUNT);
+  form->add_scaled(x, 0.3f, y[1], COUNT);
+  flare_kernels_generic.add_scaled(x, 0.3f, y[0], COUNT);
+  compare_floats(form, "add_scaled by 0.3", y[1], y[0], COUNT);
+}
+
+/// Rows that stay as they are above and below those that get a product.
+enum { MARGIN = 2 };
+
+/// What CKernels.h promises of add_product, element by element.
+static void add_product_in_order(const float *b, const float *a, size_t rank, size_t columns,
+                                 float scale, float *w, size_t first, size_t end) {
+#pragma clang fp contract(off)
+  for (size_t i = first; i < end; i++)
+    for (size_t j = 0; j < columns; j++) {
+      float sum = 0;
+      for (size_t k = 0; k < rank; k++) sum = fmaf(b[i * rank + k], a[k * columns + j], sum);
+      float scaled = scale * sum;
+      w[i * columns + j] += scaled;
+    }
+}
+
+static void check_low_rank_product(const flare_kernels *form, size_t rows, size_t rank,
+                                   size_t columns, filling how) {
+  static const float special[] = {0, -0.0f, 1e-42f, 3e38f, INFINITY, NAN};
+  size_t height = rows + 2 * MARGIN, count = height * columns;
+  // One element more, since a rank of 0 makes factors empty.
+  float *b = allocate((height * rank + 1) * sizeof *b);
+  float *a = allocate((rank * columns + 1) * sizeof *a);
+  float *found = allocate(count * sizeof *found), *expected = allocate(count * sizeof *expected);
+  for (size_t i = 0; i < height * rank; i++) b[i] = random_float();
+  for (size_t i = 0; i < rank * columns; i++) a[i] = random_float();
+  for (size_t i = 0; i < count; i++) found[i] = expected[i] = random_float();
+  if (how == NOT_FINITE && rank > 0)
+    for (size_t i = 0; i < 6; i++) {
+      b[random_bits() % (height * rank)] = special[i];
+      a[random_bits() % (rank * columns)] = special[i];
+      size_t place = random_bits() % count;
+      found[place] = expected[place] = special[i];
+    }
+  add_product_in_order(b, a, rank, columns, 0.3f, expected, MARGIN, MARGIN + rows);
+  form->add_product(b, a, rank, columns, 0.3f, found, MARGIN, MARGIN + rows);
+  char what[100];
+  snprintf(what, sizeof what, "add_product of %zu rows, rank %zu, %zu columns, %s", rows, rank,
+           columns, filling_names[how]);
+  compare_floats(form, what, found, expected, count);
+  free(b);
+  free(a);
+  free(found);
+  free(expected);
+}
+
+static void check_low_rank_products(const flare_kernels *form) {
+  static const size_t ranks[] = {0, 1, 3, 16, 17}, widths[] = {1, 7, 15, 16, 31, 32, 33, 64, 77};
+  for (size_t rows = 1; rows <= 17; rows++)
+    for (size_t r = 0; r < sizeof ranks / sizeof *ranks; r++)
+      for (size_t c = 0; c < sizeof widths / sizeof *widths; c++) {
+        check_low_rank_product(form, rows, ranks[r], widths[c], RANDOM);
+        check_low_rank_product(form, rows, ranks[r], widths[c], NOT_FINITE);
+      }
+  // More than stay in the cache, so that the columns are cut; and ranks that fill it alone.
+  check_low_rank_product(form, 9, 17, 4001, RANDOM);
+  check_low_rank_product(form, 3, 1 << 15, 77, RANDOM);
 }
 
 int main(void) {
+  check_low_rank_products(&flare_kernels_generic);
   for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
     const flare_kernels *form = forms[i];
     case_count = 0;
@@ -312,6 +375,7 @@ int main(void) {
     check_blocks(form);
     check_conversions(form);
     check_sums(form);
+    check_low_rank_products(form);
     printf("%-8s %zu cases equal generic bit for bit\n", form->name, case_count);
   }
   return 0;

@@ -7,7 +7,8 @@ extension AdapterCombination {
   ///
   /// Without a rank a linear combination is exact: its factors lie side by side, and the rank is the
   /// sum of the ranks. Otherwise each delta is cut to its largest singular values, the closest that
-  /// a LoRA of that rank can come (Eckart and Young).
+  /// a LoRA of that rank can come (Eckart and Young). Those are LAPACK's, and their last bits may
+  /// differ from one CPU to another; everything else has the same bits on all.
   ///
   /// - Parameters:
   ///   - rank: of every module; nil for what is exact, which only a linear combination has.

@@ -4,8 +4,9 @@ public import Tensors
 /// A base with what adapters do to its tensors, computed tensor by tensor when asked for.
 ///
 /// `W' = W + Σ scaling · B · A`, DoRA's lengths and replaced tensors in the order of the adapters,
-/// in float32 and rounded once unless `rounding` says otherwise. Every other tensor is the base's
-/// own, converted only when another element type is asked for.
+/// in float32 and rounded once unless `rounding` says otherwise: the same bytes on every CPU and any
+/// number of threads. Every other tensor is the base's own, converted only when another element type
+/// is asked for.
 public struct MergedTensors: TensorSource {
   private let base: any TensorSource
   private let edits: TensorEdits

@@ -209,9 +209,17 @@ typedef struct flare_kernels {
                    float epsilon, float unit_offset, float *out);
   /// gate = activation(gate) · up.
   void (*gate)(float *gate, const float *up, size_t count, flare_activation activation);
-  /// y += scale · x.
+  /// y += scale · x. Bit-equal in every form: product and sum are rounded one after the other.
   void (*add_scaled)(const float *x, float scale, float *y, size_t count);
   void (*scale)(float *x, float factor, size_t count);
+  /// w += scale · (b · a) for rows first..<end of w [rows, columns]; b [rows, rank],
+  /// a [rank, columns].
+  ///
+  /// Bit-equal in every form and for every cut into rows: the sum of a product starts from 0 and
+  /// takes its terms in order by sum = fma(b[i][k], a[k][j], sum); then scale · sum is rounded, and
+  /// what is added to w.
+  void (*add_product)(const float *b, const float *a, size_t rank, size_t columns, float scale,
+                      float *w, size_t first, size_t end);
   /// x = cap · tanh(x / cap).
   void (*soft_cap)(float *x, float cap, size_t count);
   /// Rotates pairs (x[i], x[i + head_dimension / 2]) of every head by the angle whose cosine and

@@ -21,6 +21,7 @@
 #include "float_ops.h"
 #include "key_values.h"
 #include "attention.h"
+#include "low_rank.h"
 #include "quantize.h"
 #include "../blocks/dequantize.h"
 #include "../blocks/quantize.h"
@@ -47,6 +48,7 @@
       .gate = OP(gate),                                \
       .add_scaled = OP(add_scaled),                    \
       .scale = OP(scale),                              \
+      .add_product = OP(add_product),                  \
       .soft_cap = OP(soft_cap),                        \
       .rotate = OP(rotate),                            \
       .append_key_values = OP(append_key_values),      \

@@ -75,6 +75,7 @@ static void OP(gate)(float *gate, const float *up, size_t count, flare_activatio
 }
 
 static void OP(add_scaled)(const float *x, float scale, float *y, size_t count) {
+#pragma clang fp contract(off)
   for (size_t i = 0; i < count; i++) y[i] += scale * x[i];
 }
 
