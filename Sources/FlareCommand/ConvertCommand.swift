@@ -22,8 +22,8 @@ struct ConvertCommand: ParsableCommand {
         flare convert base --adapter task-lora --adapter flare-id --quantize int4 -o model.flare
         flare convert Llama-3.2-1B --quantize q4_k_m -o llama-q4_k_m.gguf
         flare convert llama-bf16.gguf --to hf -o llama
-        flare convert Llama-3.1-70B --quantize q4_k_m --max-shard-size 4GB -o llama.gguf --resume
-        flare convert base --quantize int4 --tensor-type 'layers\\.0\\.=int8' -o b --plan
+        flare convert big --quantize int4 -o big-int4 --resume
+        flare convert base --quantize int4 --tensor-type v_proj=int8 -o b --plan
         flare convert lora --base base -o lora.gguf
         flare convert run/checkpoint-500 --base Llama-3.2-1B --lora-alpha 16 -o split
       """)
