@@ -10,7 +10,8 @@ public import SystemPackage
 ///
 /// The mapping lives as long as the last reference. If another process truncates the file while it
 /// is mapped, touching the lost pages ends the process (SIGBUS); no interface can turn that into
-/// an error, which is why Flare's own writers always replace a file by rename.
+/// an error, which is why Flare's own writers always replace a file by rename, and why long work
+/// reads with `read(at:into:)`.
 @safe public final class MappedFile: Sendable {
   public let path: FilePath
   public let byteCount: Int
@@ -42,6 +43,7 @@ public import SystemPackage
         self.byteCount = byteCount
         self.descriptor = descriptor
         unsafe base = UnsafeRawPointer(address)
+        MappedRanges.insert(path, at: UInt(bitPattern: address), max(byteCount, 1))
       } catch {
         try? descriptor.close()
         throw error
@@ -56,6 +58,7 @@ public import SystemPackage
   }
 
   deinit {
+    MappedRanges.remove(at: UInt(bitPattern: base))
     unsafe munmap(UnsafeMutableRawPointer(mutating: base), max(byteCount, 1))
     try? descriptor.close()
   }

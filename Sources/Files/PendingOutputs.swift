@@ -12,33 +12,43 @@ public import SystemPackage
 /// Each one is removed when its writer gives up. A process that is about to end without unwinding,
 /// on an interrupt for example, calls `removeAll` so that nothing half-written stays behind.
 public enum PendingOutputs {
-  private static let paths = Mutex<Set<String>>([])
-  private static let kept = Mutex<Set<String>>([])
+  private struct Paths {
+    var pending: Set<String> = []
+    var kept: Set<String> = []
+  }
+
+  private static let paths = Mutex(Paths())
 
   package static func insert(_ path: FilePath) {
-    paths.withLock { _ = $0.insert(path.string) }
+    paths.withLock { _ = $0.pending.insert(path.string) }
   }
 
   package static func remove(_ path: FilePath) {
-    paths.withLock { _ = $0.remove(path.string) }
-    kept.withLock { _ = $0.remove(path.string) }
+    paths.withLock { paths in
+      paths.pending.remove(path.string)
+      paths.kept.remove(path.string)
+    }
   }
 
   /// Notes that what is at a path, half-written as it is, is worth keeping from now on.
   package static func keep(_ path: FilePath) {
-    kept.withLock { _ = $0.insert(path.string) }
-    paths.withLock { _ = $0.remove(path.string) }
+    paths.withLock { paths in
+      guard paths.pending.remove(path.string) != nil else { return }
+      paths.kept.insert(path.string)
+    }
   }
 
-  /// What stays when all else is removed, since a later run can go on with it.
-  public static var keptPaths: [FilePath] { kept.withLock { $0.sorted().map { FilePath($0) } } }
-
-  public static func removeAll() {
-    let pending = paths.withLock { paths in
-      defer { paths = [] }
-      return paths
+  /// Removes everything that is half-written.
+  ///
+  /// - Returns: what stays, since a later run can go on with it.
+  @discardableResult
+  public static func removeAll() -> [FilePath] {
+    let (pending, kept) = paths.withLock { paths in
+      defer { paths = Paths() }
+      return (paths.pending, paths.kept)
     }
     for path in pending { removeTree(FilePath(path)) }
+    return kept.sorted().map { FilePath($0) }
   }
 }
 

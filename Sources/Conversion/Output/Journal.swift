@@ -72,10 +72,10 @@ final class Journal: Sendable {
   deinit { try? descriptor.close() }
 
   func append(_ entry: Entry) throws(FileError) {
+    // Before there is something to go on with in the file: an interrupt in between removes nothing.
+    if entry.isCheckpoint { PendingOutputs.keep(path.removingLastComponent()) }
     try append(entry.json)
-    guard entry.isCheckpoint else { return }
-    checkpointCount.withLock { $0 += 1 }
-    PendingOutputs.keep(path.removingLastComponent())
+    if entry.isCheckpoint { checkpointCount.withLock { $0 += 1 } }
   }
 
   /// Whether any part of a file can be gone on with.

@@ -52,7 +52,8 @@ final class PartialOutput: OutputDirectory, Sendable {
     journal = try Journal(
       path.appending(Journal.fileName), header: header, of: destination)
     isComplete = journal.entries.contains(.complete)
-    if journal.hasCheckpoints { PendingOutputs.keep(path) } else { PendingOutputs.insert(path) }
+    PendingOutputs.insert(path)
+    if journal.hasCheckpoints { PendingOutputs.keep(path) }
     guard !isComplete else { return }
     _ = try makeDirectories("files", in: path, for: destination)
     try keepOnly(Set(checkpointedFiles), in: files, "")
