@@ -2,6 +2,7 @@ import Adapters
 import Bundles
 import Files
 import JSON
+import Kernels
 import Models
 import Quantization
 import SystemPackage
@@ -35,7 +36,9 @@ extension Conversion {
     let staging = try NewDirectory(request.destination, mayReplace: request.mayReplace)
     let bundle = staging.temporaryPath.appending("bundle")
     try writeBundle(to: bundle, progress)
-    try Bundle.pack(bundle, to: request.destination, mayReplace: request.mayReplace)
+    try Bundle.pack(
+      bundle, to: request.destination, mayReplace: request.mayReplace,
+      workerCount: ThreadPool.coreCount)
   }
 
   private func manifest(_ adapters: [BundleManifest.Adapter]) throws -> BundleManifest {
