@@ -62,9 +62,9 @@ extension PackingReport {
     "wrote \(output), \(byteText(packedByteCount)) (\(byteText(byteCount)) unpacked)"
   }
 
-  /// The share of the bytes that is gone; small files may have grown by their headers.
+  /// The share of the bytes that is gone, when one is: small files grow by their headers.
   private func savedText(_ before: Int, _ after: Int) -> String {
-    guard before > 0 else { return "" }
+    guard before > after else { return "-" }
     return decimalText(Double(before - after) / Double(before) * 100, 1) + " %"
   }
 

@@ -10,7 +10,7 @@ struct UnpackCommand: ParsableCommand {
     commandName: "unpack",
     abstract: "Unpack a .flare file into a bundle directory, checking every byte.",
     discussion: """
-      EXAMPLES:
+      EXAMPLE:
         flare unpack model.flare -o model-bundle
         flare unpack model.flare --file tokenizer.json -o tokenizer.json
       """)

@@ -42,7 +42,9 @@ struct ArchiveWriterTests {
         let range = entry.contents
         #expect(try contents.bytes(range).elementsEqual(stream[range]), "\(entry.path)")
       }
-      for range in [0..<0, 0..<1, 7..<frame + 9, frame..<2 * frame + 9, stream.count..<stream.count] {
+      for range in [
+        0..<0, 0..<1, 7..<frame + 9, frame..<2 * frame + 9, stream.count..<stream.count,
+      ] {
         #expect(try contents.bytes(range).elementsEqual(stream[range]), "\(range)")
       }
     }
@@ -71,7 +73,10 @@ struct ArchiveWriterTests {
   @Test func `an archive that was cut off at any byte goes on after its whole frames`() throws {
     let whole = try archive()
     let places = try withFile(whole) { try FramedContents($0).unwrapped.frames.map(\.place) }
-    for limit in [0, 5, places[0].upperBound - 1, places[2].lowerBound + 1, places[5].upperBound] {
+    let limits = [
+      0, 5, places[0].upperBound - 1, places[2].lowerBound + 1, places[5].upperBound,
+    ]
+    for limit in limits {
       let full = MemorySink(limit: limit)
       #expect(throws: FileError.self) { try sample.write(to: full) }
       #expect(full.bytes.count == limit)

@@ -18,10 +18,11 @@ enum FrameEncoder {
 
   /// The frame with `contents`, compressed when it pays.
   static func frame(of contents: RawSpan) -> [UInt8] {
-    guard isWorthTrying(contents), let frame = compressed(contents),
-      pays(frame.count, for: contents.byteCount)
-    else { return StoredFrame.bytes(of: contents) }
-    return frame
+    if isWorthTrying(contents) {
+      let frame = compressed(contents)
+      if pays(frame.count, for: contents.byteCount) { return frame }
+    }
+    return StoredFrame.bytes(of: contents)
   }
 
   private static func pays(_ compressed: Int, for count: Int) -> Bool {
@@ -38,27 +39,23 @@ enum FrameEncoder {
       let start = (contents.byteCount - samplePieceByteCount) * piece / (samplePieceCount - 1)
       sample.append(contents.extracting(start..<start + samplePieceByteCount))
     }
-    guard let frame = compressed(unsafe sample.span.bytes) else { return false }
-    return pays(frame.count, for: sampleByteCount)
+    return pays(compressed(unsafe sample.span.bytes).count, for: sampleByteCount)
   }
 
-  /// The compressed frame; nil when it would be longer than the contents.
-  private static func compressed(_ contents: RawSpan) -> [UInt8]? {
+  private static func compressed(_ contents: RawSpan) -> [UInt8] {
     guard let context = unsafe ZSTD_createCCtx() else { fatalError("Out of memory") }
     defer { unsafe ZSTD_freeCCtx(context) }
     for (parameter, value) in [(ZSTD_c_compressionLevel, level), (ZSTD_c_checksumFlag, 1)] {
       let result = unsafe ZSTD_CCtx_setParameter(context, parameter, value)
       precondition(ZSTD_isError(result) == 0, "Unknown zstd parameter")
     }
-    var isTooLong = false
-    let frame = unsafe [UInt8](unsafeUninitializedCapacity: contents.byteCount) { buffer, count in
-      let result = unsafe contents.withUnsafeBytes { source in
+    let capacity = ZSTD_compressBound(contents.byteCount)
+    return unsafe [UInt8](unsafeUninitializedCapacity: capacity) { buffer, count in
+      count = unsafe contents.withUnsafeBytes { source in
         unsafe ZSTD_compress2(
           context, buffer.baseAddress, buffer.count, source.baseAddress, source.count)
       }
-      isTooLong = ZSTD_isError(result) != 0
-      count = isTooLong ? 0 : result
+      precondition(ZSTD_isError(count) == 0, "zstd cannot compress")
     }
-    return isTooLong ? nil : frame
   }
 }

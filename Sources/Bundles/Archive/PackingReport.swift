@@ -1,12 +1,19 @@
 /// What became of each file of a bundle in its single-file form.
 public struct PackingReport: Sendable, Equatable {
-  /// How the contents of a file lie in the archive.
+  /// How the contents of a file lie in the archive, but for up to a sixteenth of them.
   public enum Form: String, Sendable {
     /// As they are: they do not compress.
     case stored
     /// Parts of them as they are, parts compressed.
     case partlyCompressed = "partly compressed"
     case compressed
+
+    init(storedByteCount: Int, of byteCount: Int) {
+      let rest = byteCount / 16
+      self =
+        storedByteCount >= byteCount - rest
+        ? .stored : storedByteCount <= rest ? .compressed : .partlyCompressed
+    }
   }
 
   public struct File: Sendable, Equatable {
@@ -28,12 +35,11 @@ public struct PackingReport: Sendable, Equatable {
   init(_ layout: ArchiveLayout, _ frames: [ArchiveFrame]) {
     files = layout.entries.map { entry in
       let frames = frames.covering(entry.segment)
-      let storedCount = frames.count { $0.isStored }
+      let stored = frames.filter(\.isStored).reduce(0) { $0 + $1.contents.count }
       return File(
         path: entry.path, byteCount: entry.contents.count,
         packedByteCount: frames.reduce(0) { $0 + $1.place.count },
-        form: storedCount == frames.count
-          ? .stored : storedCount == 0 ? .compressed : .partlyCompressed)
+        form: Form(storedByteCount: stored, of: entry.segment.count))
     }
     packedByteCount = (frames.last?.place.upperBound ?? 0) + SeekTable.byteCount(for: frames.count)
   }
