@@ -12,26 +12,38 @@ extension Bundle {
   ///   - mayReplace: whether a file that is already there may be replaced.
   ///   - workerCount: the threads that compress.
   ///   - progress: told of the bytes of the bundle as they are read.
+  /// - Returns: what became of each file.
   /// - Throws: `BundleError` or `WeightFileError` when the bundle is not what its manifest says, or
   ///   `FileError`.
+  @discardableResult
   public static func pack(
     _ directory: FilePath, to destination: FilePath, mayReplace: Bool = false,
     workerCount: Int = 1, progress: ByteProgress? = nil
-  ) throws {
+  ) throws -> PackingReport {
     guard !directory.isRegularFile else { throw FileError(.notADirectory, directory) }
     let manifest = try Bundle(directory).manifest
     try manifest.checkNothingElse(in: directory)
+    let text = try MappedFile(directory.appending(BundleManifest.fileName))
     let output = try NewFile(destination, mayReplace: mayReplace)
-    var writer = try TarWriter(
-      [BundleManifest.fileName] + manifest.files.map(\.path), of: directory, to: output,
+    let writer = try ArchiveWriter(
+      manifest.archiveLayout(textByteCount: text.byteCount, at: directory), to: output,
       workerCount: workerCount)
-    _ = try writer.appendNext(progress: progress)
+    progress?(text.byteCount)
     for file in manifest.files {
-      let written = try writer.appendNext(progress: progress)
-      try file.check(written, at: directory.pushing(FilePath(file.path)))
+      let path = directory.pushing(FilePath(file.path))
+      let source = try MappedFile(path)
+      try file.check(byteCount: source.byteCount, at: path)
+      var hash = RunningHash()
+      try source.forEachChunk { (bytes) throws(FileError) in
+        hash.update(bytes)
+        try writer.write(bytes)
+        progress?(bytes.byteCount)
+      }
+      try file.check(hash.file(at: file.path), at: path)
     }
-    try writer.finish()
+    let report = try writer.finish(manifest: text.bytes)
     try output.commit()
+    return report
   }
 
   /// Unpacks the single file `archive` into the directory `destination`, which appears whole or
@@ -39,15 +51,34 @@ extension Bundle {
   ///
   /// - Parameters:
   ///   - mayReplace: whether a directory that is already there may be replaced.
+  ///   - workerCount: the threads that decompress.
   ///   - progress: told of the bytes of the archive as they are read.
   /// - Throws: `BundleError` when the archive is damaged or hostile, or `FileError`.
   public static func unpack(
     _ archive: FilePath, to destination: FilePath, mayReplace: Bool = false,
-    progress: ByteProgress? = nil
+    workerCount: Int = 1, progress: ByteProgress? = nil
   ) throws {
     let directory = try NewDirectory(destination, mayReplace: mayReplace)
-    try BundleArchive(archive).extract(
+    try BundleArchive(archive, workerCount: workerCount).extract(
       isDurable: true, progress: progress, to: directory.newFile)
     try directory.commit()
+  }
+}
+
+extension BundleManifest {
+  /// Where the files are in the single-file form.
+  ///
+  /// - Parameters:
+  ///   - textByteCount: the size of the manifest itself.
+  ///   - path: what an error is about.
+  /// - Throws: `BundleError` when they are too large for one file.
+  package func archiveLayout(
+    textByteCount: Int, at path: FilePath
+  ) throws(BundleError) -> ArchiveLayout {
+    let files = [(Self.fileName, textByteCount)] + files.map { ($0.path, $0.byteCount) }
+    guard let layout = ArchiveLayout(files) else {
+      throw BundleError(.tooLarge, path, "is over 4 TiB, too large for a single file")
+    }
+    return layout
   }
 }

@@ -5,15 +5,19 @@ extension Bundle {
   /// Checks every byte of the bundle at `path`, a directory or a single file, and that there is
   /// nothing in it that the manifest does not list.
   ///
-  /// - Parameter progress: told of the bytes read.
+  /// - Parameters:
+  ///   - workerCount: the threads that decompress a single file.
+  ///   - progress: told of the bytes read.
   /// - Returns: the manifest.
   /// - Throws: `BundleError` with the first file that differs and how, `WeightFileError` or
   ///   `FileError`.
   @discardableResult
   public static func verify(
-    _ path: FilePath, progress: ByteProgress? = nil
+    _ path: FilePath, workerCount: Int = 1, progress: ByteProgress? = nil
   ) throws -> BundleManifest {
-    if path.isRegularFile { return try BundleArchive(path).verify(progress: progress) }
+    if path.isRegularFile {
+      return try BundleArchive(path, workerCount: workerCount).verify(progress: progress)
+    }
     let manifest = try Bundle(path).manifest
     for file in manifest.files {
       let source = path.pushing(FilePath(file.path))

@@ -25,13 +25,17 @@ public struct Bundle: Sendable {
   /// The manifest, the presence and size of each file and the structure of the weights are checked;
   /// the bytes of a directory's files are not, which is what `verify` is for.
   ///
-  /// - Parameter progress: told of the bytes unpacked from a single file.
+  /// - Parameters:
+  ///   - workerCount: the threads that decompress a single file.
+  ///   - progress: told of the bytes unpacked from a single file.
   /// - Throws: `BundleError`, `WeightFileError` or `FileError`.
-  public init(_ path: FilePath, progress: ByteProgress? = nil) throws {
+  public init(
+    _ path: FilePath, workerCount: Int = 1, progress: ByteProgress? = nil
+  ) throws {
     self.path = path
     if path.isRegularFile {
       let temporary = try TemporaryDirectory()
-      try BundleArchive(path).extract(
+      try BundleArchive(path, workerCount: workerCount).extract(
         isDurable: false, progress: progress, to: temporary.newFile)
       temporaryDirectory = temporary
       directory = temporary.path

@@ -18,6 +18,8 @@ public struct BundleError: FlareError {
     case tensorMismatch
     /// The single-file form is cut short or is no archive that a bundle can be in.
     case malformedArchive
+    /// The bundle is larger than the single-file form can be.
+    case tooLarge
   }
 
   public let code: Code

@@ -110,4 +110,10 @@ public struct BundleManifest: Sendable, Hashable {
     self.provenance = provenance
     self.license = license
   }
+
+  /// Adds what is known once the files are written.
+  package mutating func complete(with files: [File], _ packedTensors: [TensorInfo]) {
+    self.files = files.sorted { $0.path < $1.path }
+    self.packedTensors = packedTensors.sorted { $0.name < $1.name }
+  }
 }

@@ -82,7 +82,11 @@ public struct BundleWriter: ~Copyable {
 
   /// Copies the file at `source`; see `addFile(_:bytes:)`.
   public mutating func addFile(_ path: String, copying source: FilePath) throws(FileError) {
-    let original = try MappedFile(source)
+    try addFile(path, copying: try MappedFile(source))
+  }
+
+  /// Copies a file that is open; see `addFile(_:bytes:)`.
+  package mutating func addFile(_ path: String, copying original: MappedFile) throws(FileError) {
     let file = try newFile(path)
     try original.forEachChunk { (bytes) throws(FileError) in
       try file.write(bytes)
@@ -114,8 +118,7 @@ public struct BundleWriter: ~Copyable {
     _ description: BundleManifest
   ) throws(FileError) -> BundleManifest {
     var manifest = description
-    manifest.files = files.sorted { $0.path < $1.path }
-    manifest.packedTensors = packedTensors.sorted { $0.name < $1.name }
+    manifest.complete(with: files, packedTensors)
     let file = try directory.newFile(FilePath(BundleManifest.fileName))
     try file.write(manifest.text)
     try file.commit()

@@ -1,6 +1,7 @@
 import Crypto
 public import Files
 public import SystemPackage
+import Tensors
 
 /// A new file whose SHA-256 is known when its last byte is written.
 final class HashedFile: ByteSink {
@@ -22,23 +23,21 @@ final class HashedFile: ByteSink {
 }
 
 /// The SHA-256 and the length of bytes that pass by.
-struct RunningHash {
+package struct RunningHash {
   private var hash = SHA256()
-  private var byteCount = 0
+  package private(set) var byteCount = 0
 
-  mutating func update(_ bytes: RawSpan) {
+  package init() {}
+
+  package mutating func update(_ bytes: RawSpan) {
     byteCount += bytes.byteCount
     unsafe bytes.withUnsafeBytes { unsafe hash.update(bufferPointer: $0) }
   }
 
   /// What a manifest says about a file with the bytes so far.
-  func file(at path: String) -> BundleManifest.File {
+  package func file(at path: String) -> BundleManifest.File {
     BundleManifest.File(path: path, byteCount: byteCount, sha256: hexadecimal(hash.finalize()))
   }
-}
-
-private func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
-  bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
 }
 
 extension BundleManifest.File {
@@ -61,16 +60,17 @@ extension BundleManifest.File {
 }
 
 extension MappedFile {
-  /// Gives the bytes of the file in order, some megabytes at a time.
-  func forEachChunk<Failure: Error>(
-    _ body: (RawSpan) throws(Failure) -> Void
-  ) throws(Failure) {
+  /// Reads the bytes of the file in order, some megabytes at a time.
+  ///
+  /// - Throws: `FileError` when they cannot be read, or what `body` throws.
+  package func forEachChunk(_ body: (RawSpan) throws(FileError) -> Void) throws(FileError) {
     let chunkByteCount = 4 << 20
-    var start = 0
-    while start < byteCount {
-      let end = min(start + chunkByteCount, byteCount)
-      try body(bytes.extracting(start..<end))
-      start = end
+    for start in stride(from: 0, to: byteCount, by: chunkByteCount) {
+      let chunk = try OwnedBytes(byteCount: min(chunkByteCount, byteCount - start)) {
+        (bytes) throws(FileError) in
+        try read(at: start, into: &bytes)
+      }
+      try body(chunk.bytes)
     }
   }
 }

@@ -2,6 +2,7 @@ import Adapters
 import Bundles
 import Files
 import JSON
+import Kernels
 import Models
 import Quantization
 import SystemPackage
@@ -10,55 +11,74 @@ import WeightFiles
 
 extension Conversion {
   /// Writes a bundle directory.
-  ///
-  /// - Parameter folder: where in the output, with a slash at its end; nothing for the output itself.
   func writeBundle(
-    to output: PartialOutput, in folder: String = "", _ progress: ((ConversionStep) -> Void)?
+    to output: PartialOutput, _ progress: ((ConversionStep) -> Void)?
   ) throws {
-    // Reads every weight file once more, beside the conversion.
-    let base = BackgroundResult { [request] in try Self.base(of: request) }
-    let written = try writeWeights(to: output, in: folder, progress)
-    var writer = BundleWriter(into: OutputFolder(output, folder))
-    for (file, (byteCount, sha256)) in zip(weightFiles, written) {
-      writer.addWeights(
-        BundleManifest.File(path: file.name, byteCount: byteCount, sha256: sha256),
-        file.layout.tensors)
-    }
-    try writer.addFile(ModelFiles.configurationName, text: configurationText)
-    for companion in try request.model.companions() {
-      switch companion.contents {
-      case .file(let path): try writer.addFile(companion.name, copying: path)
-      case .text(let text): try writer.addFile(companion.name, text: text)
+    let base = backgroundBase()
+    let contents = try BundleContents(of: self)
+    var writer = BundleWriter(into: Uncommitted(output))
+    for item in contents.items {
+      switch item.contents {
+      case .bytes(let bytes): try writer.addFile(item.path, bytes: unsafe bytes.span.bytes)
+      case .file(let file): try writer.addFile(item.path, copying: file)
+      case .weights(let layout):
+        let file = try output.partialFile(
+          item.path, checkpointByteCount: request.output.checkpointByteCount)
+        try stream(to: output).write(layout, to: file, progress: progress)
+        let (byteCount, sha256) = try file.finish()
+        writer.addWeights(
+          BundleManifest.File(path: item.path, byteCount: byteCount, sha256: sha256),
+          layout.tensors)
       }
     }
-    let applied = appliedAdapters
-    for case (let record, let residue?) in applied {
-      let staging = try TemporaryDirectory()
-      try residue.write { try NewFile(staging.path.appending($0)) }
-      try writer.addDirectory(record.path ?? "", copying: staging.path)
-    }
-    try writer.commit(try manifest(applied.map(\.record), base: try base.value()))
+    try writer.commit(manifest(base: try base.value()))
   }
 
-  /// Writes a bundle into the output, then packs it into one file beside it.
+  /// Writes a bundle as one file, from front to back; the manifest, which comes first and knows the
+  /// hashes of all others, gets its place at the end.
   func writeBundleFile(
     to output: PartialOutput, _ progress: ((ConversionStep) -> Void)?
   ) throws {
-    try writeBundle(to: output, in: "bundle/", progress)
-    let name = request.destination.lastComponent?.string ?? ""
-    try Bundle.pack(
-      output.path.appending("files").appending("bundle"),
-      to: output.path.appending("files").appending(name), mayReplace: true)
+    let base = backgroundBase()
+    let contents = try BundleContents(of: self)
+    var manifest = manifest(base: try Self.base(of: request, hashing: false))
+    manifest.complete(with: contents.items.map(\.unhashedFile), contents.packedTensors)
+    let layout = try manifest.archiveLayout(
+      textByteCount: manifest.text.utf8.count, at: request.destination)
+    let file = try output.partialFile(
+      request.destination.lastComponent?.string ?? "",
+      checkpointByteCount: request.output.checkpointByteCount,
+      firstHashedByte: layout.manifestPlaceByteCount)
+    let archive = try PartialArchive(layout, in: file)
+    var files: [BundleManifest.File] = []
+    for item in contents.items {
+      let place = try archive.nextFile()
+      switch item.contents {
+      case .bytes(let bytes):
+        try place.write(unsafe bytes.span.extracting(place.byteCount...).bytes)
+      case .file(let file): try place.write(restOf: file)
+      case .weights(let layout):
+        try stream(to: output).write(layout, to: place, progress: progress)
+      }
+      files.append(place.file(at: item.path))
+    }
+    manifest = self.manifest(base: try base.value())
+    manifest.complete(with: files, contents.packedTensors)
+    try archive.finish(manifest: manifest.text)
+    _ = try file.finish()
   }
 
-  private func manifest(
-    _ adapters: [BundleManifest.Adapter], base: BundleManifest.Base
-  ) throws -> BundleManifest {
-    let configuration = try request.model.configuration()
-    return BundleManifest(
+  /// Finds out what the bundle is made from, which reads every weight file once more, beside the
+  /// conversion.
+  private func backgroundBase() -> BackgroundResult<BundleManifest.Base> {
+    BackgroundResult { [request] in try Self.base(of: request, hashing: true) }
+  }
+
+  private func manifest(base: BundleManifest.Base) -> BundleManifest {
+    BundleManifest(
       architecture: configuration.architecture.rawValue, createdBy: "flare \(flareVersion)",
-      quantization: quantization,
-      base: base, adapters: adapters, license: request.model.bundle?.manifest.license)
+      quantization: quantization, base: base, adapters: appliedAdapters.map(\.record),
+      license: request.model.bundle?.manifest.license)
   }
 
   /// What the manifest says of quantization, which is only what the tensors are.
@@ -70,29 +90,29 @@ extension Conversion {
   }
 
   /// The model that the bundle is made from: that of the source bundle, or the source itself.
-  private static func base(of request: ConversionRequest) throws -> BundleManifest.Base {
+  ///
+  /// - Parameter hashing: false for hashes of zeros, which take as many bytes.
+  private static func base(
+    of request: ConversionRequest, hashing: Bool
+  ) throws -> BundleManifest.Base {
     if let base = request.model.bundle?.manifest.base { return base }
     let files = try request.model.weightPaths.map { path in
-      try BundleManifest.File(hashing: path, as: path.lastComponent?.string ?? "")
+      let name = path.lastComponent?.string ?? ""
+      return hashing
+        ? try BundleManifest.File(hashing: path, as: name)
+        : BundleManifest.File(unhashed: name, byteCount: try MappedFile(path).byteCount)
     }
     return BundleManifest.Base(name: request.model.name, files: files)
   }
 }
 
-/// A folder of an output, as a place for files.
-private final class OutputFolder: OutputDirectory {
+/// An output whose files another one commits.
+private final class Uncommitted: OutputDirectory {
   private let output: PartialOutput
-  private let folder: FilePath
 
-  init(_ output: PartialOutput, _ folder: String) {
-    self.output = output
-    self.folder = FilePath(folder)
-  }
+  init(_ output: PartialOutput) { self.output = output }
 
-  func newFile(_ name: FilePath) throws(FileError) -> NewFile {
-    try output.newFile(folder.pushing(name))
-  }
+  func newFile(_ name: FilePath) throws(FileError) -> NewFile { try output.newFile(name) }
 
-  /// Nothing: the output is committed as a whole.
   func commit() {}
 }

@@ -13,7 +13,7 @@ extension Conversion {
   func writeHuggingFace(
     to output: PartialOutput, _ progress: ((ConversionStep) -> Void)?
   ) throws {
-    _ = try writeWeights(to: output, progress)
+    try writeWeights(to: output, progress)
     if weightFiles.count > 1 {
       let plan = SafetensorsCheckpointPlan(
         tensors.tensorInfos, maximumShardByteCount: request.output.maximumShardByteCount)

@@ -31,7 +31,7 @@ extension Conversion {
     case .huggingFace: try writeHuggingFace(to: output, progress)
     case .bundle: try writeBundle(to: output, progress)
     case .bundleFile: try writeBundleFile(to: output, progress)
-    case .gguf: _ = try writeWeights(to: output, progress)
+    case .gguf: try writeWeights(to: output, progress)
     }
   }
 
@@ -44,25 +44,26 @@ extension Conversion {
   }
 
   /// Writes the files of tensors.
-  ///
-  /// - Parameter prefix: the folder that they are in, with a slash at its end.
-  /// - Returns: length and SHA-256 of each.
   func writeWeights(
-    to output: PartialOutput, in prefix: String = "", _ progress: ((ConversionStep) -> Void)?
-  ) throws -> [(byteCount: Int, sha256: String)] {
-    let stream = TensorStream(
+    to output: PartialOutput, _ progress: ((ConversionStep) -> Void)?
+  ) throws {
+    for file in weightFiles {
+      let place = try output.partialFile(
+        file.name, checkpointByteCount: request.output.checkpointByteCount)
+      try stream(to: output).write(file.layout, to: place, progress: progress)
+      _ = try place.finish()
+    }
+  }
+
+  /// What computes the tensors, and notes what a merge measured of each.
+  func stream(to output: PartialOutput) -> TensorStream {
+    TensorStream(
       source: tensors, blocks: RowBlocks(memoryBudget: request.output.memoryBudget)
     ) { [measurements, origins] info in
       guard let origin = origins[info.name], origin.isMerged else { return }
       for record in measurements.records(of: origin.sourceName ?? info.name) {
         try output.record(record)
       }
-    }
-    return try weightFiles.map { file in
-      let place = try output.partialFile(
-        prefix + file.name, checkpointByteCount: request.output.checkpointByteCount)
-      try stream.write(file.layout, to: place, progress: progress)
-      return try place.finish()
     }
   }
 

@@ -6,7 +6,13 @@ public protocol ByteSink: AnyObject {
   func write(_ bytes: RawSpan) throws(FileError)
 }
 
-extension NewFile: ByteSink {}
+/// A sink whose bytes can be changed afterwards.
+public protocol RewritableSink: ByteSink {
+  /// Puts `bytes` in the place of as many that were written before, from byte `offset` on.
+  func rewrite(_ bytes: RawSpan, at offset: Int) throws(FileError)
+}
+
+extension NewFile: RewritableSink {}
 
 /// Told how many bytes were just done, after each step of long work.
 public typealias ByteProgress = (_ byteCount: Int) -> Void

@@ -58,7 +58,7 @@ public import SystemPackage
   }
 
   deinit {
-    MappedRanges.remove(at: UInt(bitPattern: base))
+    MappedRanges.remove(at: unsafe UInt(bitPattern: base))
     unsafe munmap(UnsafeMutableRawPointer(mutating: base), max(byteCount, 1))
     try? descriptor.close()
   }

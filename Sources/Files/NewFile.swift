@@ -64,6 +64,14 @@ public final class NewFile {
     try attempt { _ = try unsafe bytes.withUnsafeBytes { unsafe try descriptor.writeAll($0) } }
   }
 
+  public func rewrite(_ bytes: RawSpan, at offset: Int) throws(FileError) {
+    try attempt {
+      _ = try unsafe bytes.withUnsafeBytes {
+        unsafe try descriptor.writeAll(toAbsoluteOffset: Int64(offset), $0)
+      }
+    }
+  }
+
   /// Appends `text` as UTF-8.
   public func write(_ text: String) throws(FileError) {
     try attempt { _ = try descriptor.writeAll(text.utf8) }

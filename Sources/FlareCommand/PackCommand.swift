@@ -1,6 +1,8 @@
 import ArgumentParser
 import Bundles
 import Files
+import JSON
+import Kernels
 import SystemPackage
 
 struct PackCommand: ParsableCommand {
@@ -23,14 +25,60 @@ struct PackCommand: ParsableCommand {
   @Flag(help: "Replace the file if it exists.")
   var overwrite = false
 
+  @Flag(help: "Print JSON.")
+  var json = false
+
   func run() throws {
     guard bundle.exists else { throw FileError(.notFound, bundle) }
     try output.checkApart(from: [bundle])
     let bar = ProgressBar("Packing", total: bundle.treeByteCount, unit: .bytes)
-    try bar.during {
-      try Bundle.pack(bundle, to: output, mayReplace: overwrite) { bar.advance(by: $0) }
+    let report = try bar.during {
+      try Bundle.pack(
+        bundle, to: output, mayReplace: overwrite, workerCount: ThreadPool.coreCount
+      ) { bar.advance(by: $0) }
     }
-    let (before, after) = (bundle.treeByteCount, output.treeByteCount)
-    standardOutput.write("wrote \(output), \(byteText(after)) (\(byteText(before)) unpacked)\n")
+    if json {
+      writeJSON(report.json(output))
+    } else {
+      standardOutput.write(report.table + "\n" + report.summary(output) + "\n")
+    }
+  }
+}
+
+extension PackingReport {
+  /// A line for each file: what it was, what it became, and how.
+  fileprivate var table: String {
+    var table = TextTable(header: ["file", "how", "bytes", "packed", "saved"], labelCount: 2)
+    for file in files {
+      table.add([
+        file.path, file.form.rawValue, groupedText(file.byteCount),
+        groupedText(file.packedByteCount), savedText(file.byteCount, file.packedByteCount),
+      ])
+    }
+    return table.text
+  }
+
+  fileprivate func summary(_ output: FilePath) -> String {
+    "wrote \(output), \(byteText(packedByteCount)) (\(byteText(byteCount)) unpacked)"
+  }
+
+  /// The share of the bytes that is gone, when one is: small files grow by their headers.
+  private func savedText(_ before: Int, _ after: Int) -> String {
+    guard before > after else { return "-" }
+    return decimalText(Double(before - after) / Double(before) * 100, 1) + " %"
+  }
+
+  fileprivate func json(_ output: FilePath) -> JSONValue {
+    [
+      "destination": .string(output.string), "bytes": .integer(byteCount),
+      "packed_bytes": .integer(packedByteCount),
+      "files": .array(
+        files.map {
+          [
+            "path": .string($0.path), "form": .string($0.form.rawValue),
+            "bytes": .integer($0.byteCount), "packed_bytes": .integer($0.packedByteCount),
+          ]
+        }),
+    ]
   }
 }

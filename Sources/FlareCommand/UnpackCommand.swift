@@ -1,6 +1,7 @@
 import ArgumentParser
 import Bundles
 import Files
+import Kernels
 import Models
 import SystemPackage
 
@@ -11,25 +12,50 @@ struct UnpackCommand: ParsableCommand {
     discussion: """
       EXAMPLE:
         flare unpack model.flare -o model-bundle
+        flare unpack model.flare --file tokenizer.json -o tokenizer.json
       """)
 
   @Argument(help: "A .flare file.")
   var file: FilePath
 
-  @Option(name: .shortAndLong, help: "The directory to write.")
+  @Option(name: .shortAndLong, help: "The directory to write; with --file, the file.")
   var output: FilePath
 
-  @Flag(help: "Replace the model that is at the destination.")
+  @Option(
+    name: .customLong("file"),
+    help: "Unpack only this file, by its path in the bundle, without reading the others.")
+  var single: String?
+
+  @Flag(help: "Replace what is at the destination: a model; with --file, a file.")
   var overwrite = false
 
   func run() throws {
     guard file.exists else { throw FileError(.notFound, file) }
+    if let single { return try unpack(single) }
     if overwrite { try ModelFiles.checkReplaceable(output, asDirectory: true) }
     try output.checkApart(from: [file])
     let bar = ProgressBar("Unpacking", total: file.treeByteCount, unit: .bytes)
     try bar.during {
-      try Bundle.unpack(file, to: output, mayReplace: overwrite) { bar.advance(by: $0) }
+      try Bundle.unpack(
+        file, to: output, mayReplace: overwrite, workerCount: ThreadPool.coreCount
+      ) { bar.advance(by: $0) }
     }
     standardOutput.write("wrote \(output), \(byteText(output.treeByteCount))\n")
+  }
+
+  /// Unpacks the file `name` alone.
+  private func unpack(_ name: String) throws {
+    try output.checkApart(from: [file])
+    let files = try ArchivedFiles(file)
+    let byteCount = files.manifest.files.first { $0.path == name }?.byteCount ?? 0
+    let destination = try NewFile(output, mayReplace: overwrite)
+    let bar = ProgressBar("Unpacking", total: byteCount, unit: .bytes)
+    try bar.during {
+      try files.read(name, to: destination, workerCount: ThreadPool.coreCount) {
+        bar.advance(by: $0)
+      }
+    }
+    try destination.commit()
+    standardOutput.write("wrote \(output), \(byteText(byteCount))\n")
   }
 }

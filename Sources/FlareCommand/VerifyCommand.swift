@@ -2,6 +2,7 @@ import ArgumentParser
 import Bundles
 import Files
 import JSON
+import Kernels
 import SystemPackage
 
 struct VerifyCommand: ParsableCommand {
@@ -22,7 +23,9 @@ struct VerifyCommand: ParsableCommand {
   func run() throws {
     guard bundle.exists else { throw FileError(.notFound, bundle) }
     let bar = ProgressBar("Verifying", total: bundle.treeByteCount, unit: .bytes)
-    let manifest = try bar.during { try Bundle.verify(bundle) { bar.advance(by: $0) } }
+    let manifest = try bar.during {
+      try Bundle.verify(bundle, workerCount: ThreadPool.coreCount) { bar.advance(by: $0) }
+    }
     let byteCount = manifest.files.reduce(0) { $0 + $1.byteCount }
     if json {
       writeJSON([

@@ -39,7 +39,7 @@ public struct ModelFiles: Sendable {
   public init(_ path: FilePath) throws {
     guard path.exists else { throw FileError(.notFound, path) }
     if Bundle.isBundle(path) {
-      try self.init(Bundle(path), at: path)
+      try self.init(Bundle(path, workerCount: ThreadPool.coreCount), at: path)
     } else if path.appending(Self.configurationName).exists {
       try self.init(huggingFace: path)
     } else if GGUFFile.isGGUF(path) {

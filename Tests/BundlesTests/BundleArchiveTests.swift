@@ -26,27 +26,6 @@ struct BundleArchiveTests {
     }
   }
 
-  @Test func `the number of threads changes no byte`() throws {
-    try withTemporaryDirectory { directory in
-      // Twenty megabytes are several jobs of zstd's; neither constant nor without pattern.
-      var generator = SeededGenerator(seed: 3)
-      let numbers = (0..<20_000).map { _ in "\(UInt16.random(in: 0...9999, using: &generator))" }
-      let text = String(repeating: numbers.joined(separator: ","), count: 200)
-      #expect(text.utf8.count > 18 << 20)
-      var writer = try BundleWriter(directory.appending("b"))
-      try writer.addFile("numbers", text: text)
-      try writer.addWeights(SampleBundle.weights)
-      try writer.commit(SampleBundle.description)
-      var archives: [[UInt8]] = []
-      for workers in [1, 2, 3] {
-        let archive = directory.appending("\(workers)")
-        try Bundle.pack(directory.appending("b"), to: archive, workerCount: workers)
-        archives.append(try archive.readBytes())
-      }
-      #expect(archives[0] == archives[1] && archives[0] == archives[2])
-    }
-  }
-
   @Test func `unpacking gives every file back`() throws {
     try withTemporaryDirectory { directory in
       let (bundle, archive) = try writeAndPack(in: directory)
@@ -137,7 +116,9 @@ struct BundleArchiveTests {
       let bytes = try archive.readBytes()
       archive.removeItem()
       let short = directory.appending("short.flare")
-      for count in stride(from: 0, to: bytes.count, by: 7) {
+      // Without its seek table alone an archive is whole, as other programs write it.
+      let table = SeekTable.byteCount(for: SampleBundle.filePaths.count + 2)
+      for count in stride(from: 0, to: bytes.count, by: 7) where count != bytes.count - table {
         try short.overwrite(Array(bytes.prefix(count)))
         let error = #expect(throws: BundleError.self) {
           try Bundle.unpack(short, to: directory.appending("out"))

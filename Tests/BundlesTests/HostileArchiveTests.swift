@@ -54,9 +54,8 @@ struct HostileArchiveTests {
   private func write(_ entries: [Entry], end: [UInt8]? = nil, to path: FilePath) throws {
     let archive = entries.flatMap(\.bytes) + (end ?? Array(repeating: 0, count: 1024))
     let file = try NewFile(path, mayReplace: true)
-    let compressor = ZstdCompressor(to: file, byteCount: archive.count, workerCount: 1)
-    try compressor.write(unsafe archive.span.bytes)
-    try compressor.finish()
+    let frame = FrameEncoder.frame(of: unsafe archive.span.bytes)
+    try file.write(unsafe frame.span.bytes)
     try file.commit()
   }
 

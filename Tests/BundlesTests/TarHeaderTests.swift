@@ -33,7 +33,7 @@ struct TarHeaderTests {
   ])
   func `records that do not add up are refused`(text: String) throws {
     let block = try TarBlock(TarHeader(name: "n", byteCount: 1).blocks)
-    #expect(throws: TarBlock.Defect(problem: "holds pax records that cannot be read")) {
+    #expect(throws: ArchiveDefect(problem: "holds pax records that cannot be read")) {
       try block.applying(Array(text.utf8))
     }
     let right = try block.applying(Array("9 path=a\n14 mtime=12.5\n".utf8))

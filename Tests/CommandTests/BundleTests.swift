@@ -1,4 +1,5 @@
 import Files
+import JSON
 import SystemPackage
 import TestSupport
 import Testing
@@ -19,7 +20,10 @@ struct BundleTests {
       let file = directory.appending("model.flare").string
       let back = directory.appending("back").string
       _ = try output("convert", Self.base.string, "--quantize", "int4", "-o", bundle)
-      _ = try output("pack", bundle, "-o", file)
+      let report = try output("pack", bundle, "-o", file)
+      let lines = report.split(separator: "\n").map { $0.split(separator: " ") }
+      #expect(lines.contains { $0.starts(with: ["tokenizer.json", "compressed"]) })
+      #expect(report.hasSuffix(" unpacked)\n"))
       let verified = try output("verify", file)
       #expect(verified.contains("files match their SHA-256"))
       _ = try output("unpack", file, "-o", back)
@@ -39,6 +43,43 @@ struct BundleTests {
       }
       let names = try directory.entryNames
       #expect(names == ["back", "model", "model.flare"])
+    }
+  }
+
+  @Test func `packing says in JSON what each file gained`() throws {
+    try withTemporaryDirectory { directory in
+      let (bundle, file) = (directory.appending("model"), directory.appending("model.flare"))
+      _ = try output("convert", Self.base.string, "--quantize", "int4", "-o", bundle.string)
+      let document = try JSONValue(
+        parsing: try output("pack", bundle.string, "-o", file.string, "--json"))
+      #expect(document["packed_bytes"] == .integer(try #require(file.fileByteCount)))
+      #expect(document["bytes"] == .integer(bundle.treeByteCount))
+      let files = try #require(document["files"]?.array)
+      #expect(files.first?["path"] == "manifest.json" && files.first?["form"] == "stored")
+      let tokenizer = try #require(files.first { $0["path"] == "tokenizer.json" })
+      #expect(tokenizer["form"] == "compressed")
+      let (before, after) = (tokenizer["bytes"]?.integer, tokenizer["packed_bytes"]?.integer)
+      #expect(try #require(after) * 2 < #require(before))
+    }
+  }
+
+  @Test func `one file is unpacked without the rest`() throws {
+    try withTemporaryDirectory { directory in
+      let (bundle, file) = (directory.appending("model"), directory.appending("model.flare"))
+      let single = directory.appending("t.json")
+      _ = try output("convert", Self.base.string, "-o", bundle.string)
+      _ = try output("pack", bundle.string, "-o", file.string)
+      _ = try output("unpack", file.string, "--file", "tokenizer.json", "-o", single.string)
+      let original = try bundle.appending("tokenizer.json").readBytes()
+      #expect(try single.readBytes() == original)
+      let again = try FinishedProcess(
+        "flare", ["unpack", file.string, "--file", "tokenizer.json", "-o", single.string])
+      #expect(again.exitCode == 73 && again.errors.contains("already exists"))
+      let missing = try FinishedProcess(
+        "flare", ["unpack", file.string, "--file", "none", "-o", directory.appending("x").string])
+      #expect(missing.exitCode == 65)
+      #expect(missing.errors.contains("its manifest lists no 'none'"))
+      #expect(try directory.entryNames == ["model", "model.flare", "t.json"])
     }
   }
 

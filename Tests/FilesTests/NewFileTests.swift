@@ -5,6 +5,19 @@ import Testing
 @testable import Files
 
 struct NewFileTests {
+  @Test func `bytes are changed in their place and writing goes on at the end`() throws {
+    try withTemporaryDirectory { directory in
+      let path = directory.appending("x")
+      let file = try NewFile(path)
+      try file.write("one two")
+      let bytes = Array("ONE".utf8)
+      try file.rewrite(unsafe bytes.span.bytes, at: 0)
+      try file.write(" three")
+      try file.commit()
+      #expect(try path.readText() == "ONE two three")
+    }
+  }
+
   @Test func `a file appears with its bytes when it is committed and not before`() throws {
     try withTemporaryDirectory { directory in
       let path = directory.appending("a")

@@ -1,20 +1,20 @@
 import Foundation
 public import SystemPackage
 
-/// A program that was built with the tests, run to its end.
+/// A program that was built with the tests, or is on the machine, run to its end.
 public struct FinishedProcess {
   public let exitCode: Int32
   public let output: String
   public let errors: String
 
-  /// Runs the product `name` with `arguments`.
+  /// Runs the product `name`, or the program at an absolute path, with `arguments`.
   ///
   /// - Parameter shellPrefix: shell commands before it, such as a limit on file sizes.
   public init(
     _ name: String, _ arguments: [String], in directory: FilePath? = nil,
     shellPrefix: String? = nil, environment: [String: String] = [:]
   ) throws {
-    let program = Self.productDirectory.appending(name).string
+    let program = Self.productDirectory.pushing(FilePath(name)).string
     let process = Process()
     if let shellPrefix {
       process.executableURL = URL(filePath: "/bin/sh")
@@ -34,6 +34,14 @@ public struct FinishedProcess {
     self.errors = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
     process.waitUntilExit()
     exitCode = process.terminationStatus
+  }
+
+  /// Where the machine has a program of this name; nil when it has none.
+  public static func tool(_ name: String) -> String? {
+    let folders = ProcessInfo.processInfo.environment["PATH"]?.split(separator: ":") ?? []
+    return folders.map { "\($0)/\(name)" }.first {
+      FileManager.default.isExecutableFile(atPath: $0)
+    }
   }
 
   /// Where the build put its products: the folder of the test program.

@@ -8,8 +8,13 @@ import SystemPackage
 /// gives there, so no entry can lead out of the destination or write more than was announced.
 struct BundleArchive {
   let path: FilePath
+  /// The threads that decompress, when there is a seek table to share the frames by.
+  let workerCount: Int
 
-  init(_ path: FilePath) { self.path = path }
+  init(_ path: FilePath, workerCount: Int = 1) {
+    self.path = path
+    self.workerCount = workerCount
+  }
 
   /// Whether the file at `path` begins as zstd files do.
   static func isArchive(_ path: FilePath) -> Bool {
@@ -48,7 +53,7 @@ struct BundleArchive {
     into destination: (String) throws -> NewFile?
   ) throws -> BundleManifest {
     do {
-      var reader = TarReader(try MappedFile(path), progress: progress)
+      var reader = TarReader(try source(progress))
       let (manifest, text) = try readManifest(from: &reader)
       if let file = try destination(BundleManifest.fileName) {
         try file.write(unsafe text.span.bytes)
@@ -79,15 +84,22 @@ struct BundleArchive {
         throw BundleError(.missingFile, path, "lacks '\(missing)', which the manifest lists")
       }
       return manifest
-    } catch let defect as TarBlock.Defect {
-      throw BundleError(.malformedArchive, path, defect.problem)
-    } catch let defect as ZstdDecompressor.Defect {
+    } catch let defect as ArchiveDefect {
       throw BundleError(.malformedArchive, path, defect.problem)
     }
   }
 
+  /// The tar stream, through the seek table or, for archives without one, in a single pass.
+  private func source(_ progress: ByteProgress?) throws -> any ArchiveByteSource {
+    let file = try MappedFile(path)
+    guard let contents = try FramedContents(file) else {
+      return ZstdDecompressor(file, progress: progress)
+    }
+    return contents.source(workerCount: workerCount, progress: progress)
+  }
+
   /// Reads the first entry, which has to be the manifest, and gives it with its own bytes.
-  private func readManifest(
+  func readManifest(
     from reader: inout TarReader
   ) throws -> (BundleManifest, text: [UInt8]) {
     guard let entry = try reader.nextEntry(), entry.name == BundleManifest.fileName else {

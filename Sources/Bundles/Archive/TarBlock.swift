@@ -8,26 +8,21 @@ struct TarBlock {
     case other(String)
   }
 
-  /// A defect of a block, as the end of a sentence about the archive.
-  struct Defect: Error, Equatable {
-    let problem: String
-  }
-
   let kind: Kind
   let name: String
   let byteCount: Int
 
   /// Reads a block, which is not the zeros of an archive's end.
-  init(_ block: [UInt8]) throws(Defect) {
+  init(_ block: [UInt8]) throws(ArchiveDefect) {
     precondition(block.count == TarHeader.blockByteCount, "Not a block")
     guard Array(block[257..<262]) == Array("ustar".utf8) else {
-      throw Defect(problem: "holds something that is no tar header")
+      throw ArchiveDefect(problem: "holds something that is no tar header")
     }
     // The checksum is the sum of all bytes with its own field as eight spaces.
     let own = block[148..<156].reduce(0) { $0 + Int($1) }
     let stated = try Self.octal(block[148..<156])
     guard TarHeader.checksum(of: block) - own + 8 * 0x20 == stated else {
-      throw Defect(problem: "holds a tar header whose checksum is wrong")
+      throw ArchiveDefect(problem: "holds a tar header whose checksum is wrong")
     }
     let prefix = try Self.text(block[345..<500])
     let name = try Self.text(block[0..<100])
@@ -45,23 +40,23 @@ struct TarBlock {
       }
   }
 
-  private static func text(_ field: ArraySlice<UInt8>) throws(Defect) -> String {
+  private static func text(_ field: ArraySlice<UInt8>) throws(ArchiveDefect) -> String {
     guard let text = String(validating: field.prefix { $0 != 0 }, as: UTF8.self) else {
-      throw Defect(problem: "holds a name that is not UTF-8")
+      throw ArchiveDefect(problem: "holds a name that is not UTF-8")
     }
     return text
   }
 
-  private static func octal(_ field: ArraySlice<UInt8>) throws(Defect) -> Int {
+  private static func octal(_ field: ArraySlice<UInt8>) throws(ArchiveDefect) -> Int {
     let digits = field.drop { $0 == 0x20 }.prefix { $0 != 0 && $0 != 0x20 }
     guard let value = Int(String(decoding: digits, as: UTF8.self), radix: 8), value >= 0 else {
-      throw Defect(problem: "holds a tar header with a field that is no octal number")
+      throw ArchiveDefect(problem: "holds a tar header with a field that is no octal number")
     }
     return value
   }
 
   /// The entry that follows `records`, whose name and size they may replace.
-  func applying(_ records: [UInt8]) throws(Defect) -> TarHeader {
+  func applying(_ records: [UInt8]) throws(ArchiveDefect) -> TarHeader {
     var header = TarHeader(name: name, byteCount: byteCount)
     var rest = records[...]
     while !rest.isEmpty {
@@ -71,13 +66,13 @@ struct TarBlock {
         let record = String(
           validating: rest.prefix(length - 1).dropFirst(digits.count + 1), as: UTF8.self),
         let equals = record.firstIndex(of: "=")
-      else { throw Defect(problem: "holds pax records that cannot be read") }
+      else { throw ArchiveDefect(problem: "holds pax records that cannot be read") }
       let value = String(record[record.index(after: equals)...])
       switch record[..<equals] {
       case "path": header.name = value
       case "size":
         guard let size = Int(value), size >= 0 else {
-          throw Defect(problem: "holds pax records that cannot be read")
+          throw ArchiveDefect(problem: "holds pax records that cannot be read")
         }
         header.byteCount = size
       default: break  // times, owners and comments change nothing here

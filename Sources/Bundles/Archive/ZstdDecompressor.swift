@@ -1,16 +1,11 @@
 import CZstd
 import Files
 
-/// Gives the contents of a zstd file from its start to its end, a piece at a time.
-@safe struct ZstdDecompressor: ~Copyable {
-  /// A defect of the file, as the end of a sentence about it.
-  struct Defect: Error, Equatable {
-    let problem: String
-  }
-
+/// Gives the contents of a zstd file of any frames, on the thread that asks.
+@safe final class ZstdDecompressor: ArchiveByteSource {
   private let file: MappedFile
   private let progress: ByteProgress?
-  private let context: OpaquePointer
+  private nonisolated(unsafe) let context: OpaquePointer
   /// Bytes of the file that zstd has taken.
   private var consumedByteCount = 0
   private var output: [UInt8]
@@ -29,27 +24,25 @@ import Files
 
   deinit { unsafe ZSTD_freeDCtx(context) }
 
-  /// Gives the next bytes to `body`: at least one, unless the contents have ended, and at most
-  /// `limit`.
-  ///
-  /// - Returns: how many bytes there were.
-  /// - Throws: `Defect`, or what `body` throws.
-  mutating func read(atMost limit: Int, _ body: (RawSpan) throws -> Void) throws -> Int {
+  func read(atMost limit: Int, _ body: (RawSpan) throws -> Void) throws -> Int {
     while available.isEmpty {
       let start = consumedByteCount
       if start == file.byteCount && !isInsideFrame { return 0 }
       try refill()
       // Inside a frame zstd may still hold bytes back, so only a call without effect is the end.
-      if available.isEmpty && consumedByteCount == start { throw Defect(problem: "is cut short") }
+      if available.isEmpty && consumedByteCount == start {
+        throw ArchiveDefect(problem: "is cut short")
+      }
     }
     let range = available.prefix(limit)
-    try body(unsafe output.span.extracting(range).bytes)
+    let contents = output  // a span cannot be of what `body` might change
+    try body(unsafe contents.span.extracting(range).bytes)
     available = range.endIndex..<available.endIndex
     return range.count
   }
 
-  private mutating func refill() throws(Defect) {
-    let file = file  // a copy, because the closures below may not share `self`
+  private func refill() throws(ArchiveDefect) {
+    let file = file
     var position = consumedByteCount
     let (produced, hint) = unsafe file.bytes.withUnsafeBytes { source in
       unsafe output.withUnsafeMutableBytes { destination in
@@ -61,10 +54,7 @@ import Files
         return unsafe (contents.pos, hint)
       }
     }
-    guard ZSTD_isError(hint) == 0 else {
-      let reason = unsafe String(cString: ZSTD_getErrorName(hint))
-      throw Defect(problem: "is damaged or no zstd file (\(reason))")
-    }
+    guard ZSTD_isError(hint) == 0 else { throw ArchiveDefect(zstd: hint) }
     progress?(position - consumedByteCount)
     consumedByteCount = position
     available = 0..<produced

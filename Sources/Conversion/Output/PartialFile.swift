@@ -15,7 +15,7 @@ import Tensors
 /// While it grows its length and SHA-256 go to the journal. A run that goes on reads what is there,
 /// and keeps it up to the last point at which the journal and the bytes agree; so nothing has to reach
 /// the device in order, or at all, before the end.
-final class PartialFile: ByteSink, Sendable {
+final class PartialFile: ResumableSink, RewritableSink {
   let path: FilePath
   /// What the journal calls the file.
   private let name: String
@@ -27,12 +27,17 @@ final class PartialFile: ByteSink, Sendable {
   private let state: Mutex<State>
 
   private struct State {
+    /// The first byte that is hashed; those before may be rewritten at the end.
+    var firstHashedByte: Int
+    var isRewritten = false
     var byteCount = 0
     var hash = SHA256()
     var recordedByteCount = 0
 
     mutating func append(_ bytes: RawSpan) {
-      unsafe bytes.withUnsafeBytes { unsafe hash.update(bufferPointer: $0) }
+      let hashed = bytes.extracting(
+        min(max(firstHashedByte - byteCount, 0), bytes.byteCount)..<bytes.byteCount)
+      unsafe hashed.withUnsafeBytes { unsafe hash.update(bufferPointer: $0) }
       byteCount += bytes.byteCount
     }
 
@@ -49,10 +54,12 @@ final class PartialFile: ByteSink, Sendable {
   /// - Parameters:
   ///   - checkpoints: what the journal says of the file: SHA-256 by length.
   ///   - checkpointByteCount: bytes between two lines of the journal.
+  ///   - firstHashedByte: behind what `rewrite` may change at the end.
   /// - Throws: `FileError` when it can be neither read nor written.
   init(
     _ path: FilePath, named name: String, reportedAs reportedPath: FilePath,
-    checkpoints: [Int: String], checkpointByteCount: Int, journal: Journal
+    checkpoints: [Int: String], checkpointByteCount: Int, firstHashedByte: Int,
+    journal: Journal
   ) throws(FileError) {
     self.path = path
     self.name = name
@@ -67,7 +74,7 @@ final class PartialFile: ByteSink, Sendable {
       throw FileError(writing: reportedPath, error)
     }
     do {
-      let kept = try Self.kept(of: path, checkpoints)
+      let kept = try Self.kept(of: path, checkpoints, firstHashedByte)
       try descriptor.resize(to: Int64(kept.byteCount))
       try descriptor.seek(offset: 0, from: .end)
       state = Mutex(kept)
@@ -80,8 +87,10 @@ final class PartialFile: ByteSink, Sendable {
   deinit { try? descriptor.close() }
 
   /// The longest beginning of the file that the journal confirms.
-  private static func kept(of path: FilePath, _ checkpoints: [Int: String]) throws -> State {
-    var kept = State()
+  private static func kept(
+    of path: FilePath, _ checkpoints: [Int: String], _ firstHashedByte: Int
+  ) throws -> State {
+    var kept = State(firstHashedByte: firstHashedByte)
     if checkpoints.isEmpty { return kept }
     let file = try MappedFile(path)
     var running = kept
@@ -116,6 +125,24 @@ final class PartialFile: ByteSink, Sendable {
     if let record { try self.record(record) }
   }
 
+  /// Changes bytes before the first that is hashed, once all others are durable: an end in the middle of
+  /// it costs nothing.
+  func rewrite(_ bytes: RawSpan, at offset: Int) throws(FileError) {
+    precondition(
+      offset + bytes.byteCount <= state.withLock { $0.firstHashedByte }, "Not a place to rewrite")
+    if state.withLock({ !$0.isRewritten }) {
+      _ = try finish()
+      state.withLock { $0.isRewritten = true }
+    }
+    do {
+      _ = try unsafe bytes.withUnsafeBytes {
+        unsafe try descriptor.writeAll(toAbsoluteOffset: Int64(offset), $0)
+      }
+    } catch {
+      throw FileError(writing: reportedPath, error)
+    }
+  }
+
   /// Makes the file durable.
   ///
   /// - Returns: its length and SHA-256.
@@ -138,9 +165,4 @@ final class PartialFile: ByteSink, Sendable {
       .checkpoint(
         file: name, byteCount: checkpoint.new.upperBound, sha256: checkpoint.sha256))
   }
-}
-
-/// Digits in lower case.
-func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
-  bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
 }

@@ -114,9 +114,11 @@ final class PartialOutput: OutputDirectory, Sendable {
 
   /// Opens a large file, with what earlier runs wrote of it.
   ///
-  /// - Parameter checkpointByteCount: bytes between two points that a later run can go on from.
+  /// - Parameters:
+  ///   - checkpointByteCount: bytes between two points that a later run can go on from.
+  ///   - firstHashedByte: behind what is rewritten at the end.
   func partialFile(
-    _ name: String, checkpointByteCount: Int
+    _ name: String, checkpointByteCount: Int, firstHashedByte: Int = 0
   ) throws(FileError) -> PartialFile {
     var checkpoints: [Int: String] = [:]
     for case .checkpoint(name, let byteCount, let sha256) in journal.entries {
@@ -127,7 +129,8 @@ final class PartialOutput: OutputDirectory, Sendable {
     return try PartialFile(
       folder.appending(place.lastComponent?.string ?? ""), named: name,
       reportedAs: reportedPath(place), checkpoints: checkpoints,
-      checkpointByteCount: checkpointByteCount, journal: journal)
+      checkpointByteCount: checkpointByteCount, firstHashedByte: firstHashedByte,
+      journal: journal)
   }
 
   /// Starts a small file, anew when an earlier run wrote it.

@@ -17,7 +17,7 @@ struct TensorStream {
   /// - Parameter progress: told of tensors and bytes as blocks are computed.
   /// - Throws: `TensorSourceError` from the source, or `FileError`.
   func write(
-    _ layout: TensorFileLayout, to file: PartialFile, progress: ((ConversionStep) -> Void)?
+    _ layout: TensorFileLayout, to file: some ResumableSink, progress: ((ConversionStep) -> Void)?
   ) throws {
     let done = file.byteCount
     let writer = WriteBehind()

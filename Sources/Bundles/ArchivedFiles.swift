@@ -1,0 +1,99 @@
+public import Files
+public import SystemPackage
+
+/// The files of a bundle where they lie in its single file, to read one without unpacking the rest.
+///
+///     let files = try ArchivedFiles("model.flare")
+///     try files.read("tokenizer.json", to: output)
+public struct ArchivedFiles: Sendable {
+  public let path: FilePath
+  public let manifest: BundleManifest
+  private let layout: ArchiveLayout
+  private let contents: FramedContents
+
+  /// Reads the seek table and the manifest of the single file at `path`.
+  ///
+  /// - Throws: `BundleError` when there is no seek table, as in archives of other programs, or when
+  ///   the manifest or the table is damaged; `FileError` when the file cannot be read.
+  public init(_ path: FilePath) throws {
+    do {
+      guard let contents = try FramedContents(MappedFile(path)) else {
+        throw ArchiveDefect(problem: "has no seek table to find files by. Unpack it")
+      }
+      var reader = TarReader(contents.source(workerCount: 1, progress: nil))
+      let (manifest, text) = try BundleArchive(path).readManifest(from: &reader)
+      let layout = ArchiveLayout(
+        [(BundleManifest.fileName, text.count)] + manifest.files.map { ($0.path, $0.byteCount) })
+      guard let layout, layout.byteCount == contents.byteCount else {
+        throw ArchiveDefect(problem: "is not laid out as its manifest says. Unpack it")
+      }
+      self.path = path
+      self.manifest = manifest
+      self.layout = layout
+      self.contents = contents
+    } catch let defect as ArchiveDefect {
+      throw BundleError(.malformedArchive, path, defect.problem)
+    }
+  }
+
+  /// Writes the file `name` to `output`.
+  ///
+  /// - Parameters:
+  ///   - workerCount: the threads that decompress.
+  ///   - progress: told of the bytes written.
+  /// - Throws: `BundleError` when there is no such file or its bytes are not those of the manifest,
+  ///   by then all or part of it is written; `FileError` from `output`.
+  public func read(
+    _ name: String, to output: some ByteSink, workerCount: Int = 1, progress: ByteProgress? = nil
+  ) throws {
+    let (file, entry) = try find(name)
+    var hash = RunningHash()
+    try read(entry.contents, workerCount: workerCount) { bytes in
+      hash.update(bytes)
+      try output.write(bytes)
+      progress?(bytes.byteCount)
+    }
+    try file.check(hash.file(at: name), at: path.pushing(FilePath(name)))
+  }
+
+  /// The bytes `range` of the file `name`, checked by the checksums of their frames only.
+  ///
+  /// - Throws: `BundleError` when there is no such file or it is damaged.
+  /// - Precondition: the range is inside the file.
+  public func bytes(of name: String, in range: Range<Int>) throws -> [UInt8] {
+    let (_, entry) = try find(name)
+    precondition(
+      range.lowerBound >= 0 && range.upperBound <= entry.contents.count, "Range out of bounds")
+    let start = entry.contents.lowerBound
+    var result: [UInt8] = []
+    result.reserveCapacity(range.count)
+    try read(start + range.lowerBound..<start + range.upperBound) { result.append($0) }
+    return result
+  }
+
+  /// What the manifest says of the file, and where it is.
+  private func find(_ name: String) throws -> (BundleManifest.File, ArchiveLayout.Entry) {
+    guard let index = manifest.files.firstIndex(where: { $0.path.utf8.elementsEqual(name.utf8) })
+    else {
+      throw BundleError(.missingFile, path, "its manifest lists no '\(name)'")
+    }
+    let entry = layout.entries[index + 1]
+    var header: [UInt8] = []
+    try read(entry.segment.lowerBound..<entry.contents.lowerBound) { header.append($0) }
+    guard header == entry.header.blocks else {
+      throw BundleError(
+        .malformedArchive, path, "holds something else where '\(name)' should be. Unpack it")
+    }
+    return (manifest.files[index], entry)
+  }
+
+  private func read(
+    _ range: Range<Int>, workerCount: Int = 1, _ body: (RawSpan) throws -> Void
+  ) throws {
+    do {
+      try contents.read(range, workerCount: workerCount, body)
+    } catch let defect as ArchiveDefect {
+      throw BundleError(.malformedArchive, path, defect.problem)
+    }
+  }
+}
