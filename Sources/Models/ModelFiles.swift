@@ -77,6 +77,9 @@ public struct ModelFiles: Sendable {
     return try tokenizerPath.map { path throws(TokenizerError) in try Tokenizer(contentsOf: path) }
   }
 
+  /// Bytes of all tensors.
+  public var weightByteCount: Int { tensors.tensorInfos.reduce(0) { $0 + $1.byteCount } }
+
   /// Every file that a conversion of the model reads, but for its adapters'.
   package var sourcePaths: [FilePath] {
     if let bundle {

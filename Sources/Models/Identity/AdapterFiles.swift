@@ -88,7 +88,7 @@ extension ModelFiles {
   }
 
   /// Whether the weights are quantized, so that they have no identity of their own.
-  package var isQuantized: Bool {
+  public var isQuantized: Bool {
     tensors.tensorInfos.contains { $0.elementType.isQuantized }
   }
 }
