@@ -7,6 +7,20 @@ extension BundleManifest {
   /// A longer manifest is an attack on memory, not a bundle.
   static let maximumByteCount = 16 << 20
 
+  /// Reads the manifest of a bundle in either form, or a manifest alone.
+  ///
+  /// - Throws: `FileError` or `BundleError`.
+  package init(at path: FilePath) throws {
+    if path.isDirectory {
+      try self.init(inDirectory: path)
+    } else if BundleArchive.isArchive(path) {
+      self = try ArchivedFiles(path).manifest
+    } else {
+      let file = try MappedFile(path)
+      try self.init(parsing: Span<UInt8>(_bytes: file.bytes), path: path)
+    }
+  }
+
   /// Reads and checks the manifest of the bundle in `directory`.
   ///
   /// - Throws: `FileError` or `BundleError`.

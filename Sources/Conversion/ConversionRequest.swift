@@ -30,9 +30,11 @@ public struct ConversionRequest: Sendable {
   public let elementType: ElementType?
   /// Whether the result will never see a source text, so that FLARE's q and v merge as plain LoRA.
   public let isSourceFree: Bool
-  public let mayReplace: Bool
+  public internal(set) var mayReplace: Bool
   /// How a merge is made; see `MergeOptions`.
   public var merging: MergeOptions
+  /// What the destination calls the model; nil for the name of its path.
+  public var modelName: String?
   /// What is said of the types of single tensors.
   public var types = TensorTypeRules()
   /// How the destination is written; see `OutputOptions`.
@@ -86,6 +88,11 @@ public struct MergeOptions: Sendable {
   public var sourceAlignment: SourceAlignment?
 
   public init() {}
+}
+
+extension ConversionRequest {
+  /// What the destination calls the model.
+  var name: String { modelName ?? model.name }
 }
 
 extension ConversionRequest.Form {
