@@ -52,7 +52,7 @@ public struct Bundle: Sendable {
     let weights = directory.appending(weightsName)
     tensors = try BundleTensors(SafetensorsFile(weights), packed: manifest.packedTensors)
     // The weights of a model are mapped for good; those of an adapter are still to be read.
-    if temporaryDirectory != nil && manifest.kind == .model { removeTree(weights) }
+    if temporaryDirectory != nil && manifest.kind != .adapter { removeTree(weights) }
   }
 
   /// Whether what is at `path` can be a bundle, told from its first bytes or its manifest.

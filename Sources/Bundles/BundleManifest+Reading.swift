@@ -89,6 +89,7 @@ extension BundleManifest {
       quantization: try fields.fields("quantization").map(Quantization.init),
       base: try fields.fields("base").map(Base.init),
       adapters: try Adapter.list(in: fields),
+      delta: try fields.fields("delta").map(Delta.init),
       recipe: fields.members["recipe"] ?? .null,
       license: try fields.optional("license"))
     self.version = version
@@ -98,6 +99,9 @@ extension BundleManifest {
     }
     files = try fields.list("files", of: File.init)
     try checkFiles()
+    guard kind != .delta || delta != nil && base?.fingerprint != nil else {
+      throw JSONFieldError("manifest: a delta without 'delta' or the fingerprint of its 'base'")
+    }
   }
 
   /// Bundles of version 1 are models.
@@ -194,6 +198,15 @@ extension BundleManifest.Quantization {
   fileprivate init(_ fields: JSONFields) throws(JSONFieldError) {
     self.init(
       scheme: try fields.required("scheme"), elementType: try fields.elementType("type"))
+  }
+}
+
+extension BundleManifest.Delta {
+  fileprivate init(_ fields: JSONFields) throws(JSONFieldError) {
+    self.init(
+      fingerprint: try fields.required("fingerprint"),
+      removedTensors: try fields.optional("removed_tensors") ?? [])
+    try BundleManifest.File.checkDigest(fingerprint, "fingerprint", fields)
   }
 }
 

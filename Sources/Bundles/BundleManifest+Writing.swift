@@ -19,6 +19,12 @@ extension BundleManifest {
     }
     if let base { document["base"] = base.json }
     if !adapters.isEmpty { document["adapters"] = .array(adapters.map(\.json)) }
+    if let delta {
+      document["delta"] = [
+        "fingerprint": .string(delta.fingerprint),
+        "removed_tensors": .array(delta.removedTensors.map { .string($0) }),
+      ]
+    }
     if recipe != .null { document["recipe"] = recipe }
     if let license { document["license"] = .string(license) }
     document["packed_tensors"] = .object(

@@ -75,6 +75,19 @@ public struct BundleManifest: Sendable, Hashable {
     }
   }
 
+  /// What a delta makes of its base.
+  public struct Delta: Sendable, Hashable {
+    /// The fingerprint of the model that comes out.
+    public let fingerprint: String
+    /// Tensors of the base that it has not.
+    public let removedTensors: [String]
+
+    public init(fingerprint: String, removedTensors: [String]) {
+      self.fingerprint = fingerprint
+      self.removedTensors = removedTensors
+    }
+  }
+
   /// An adapter that went into the weights, runs beside them, or both.
   public struct Adapter: Sendable, Hashable {
     public let name: String
@@ -103,6 +116,8 @@ public struct BundleManifest: Sendable, Hashable {
   public var base: Base?
   /// In the order in which they apply.
   public var adapters: [Adapter]
+  /// Present in a delta.
+  public var delta: Delta?
   /// What was done to make the bundle, so that it can be done again; an object, or null.
   public var recipe: JSONValue
   /// An SPDX expression or the name of a licence.
@@ -114,7 +129,7 @@ public struct BundleManifest: Sendable, Hashable {
 
   public init(
     kind: Kind = .model, architecture: String, createdBy: String, quantization: Quantization? = nil,
-    base: Base? = nil, adapters: [Adapter] = [], recipe: JSONValue = .null,
+    base: Base? = nil, adapters: [Adapter] = [], delta: Delta? = nil, recipe: JSONValue = .null,
     license: String? = nil
   ) {
     self.kind = kind
@@ -123,6 +138,7 @@ public struct BundleManifest: Sendable, Hashable {
     self.quantization = quantization
     self.base = base
     self.adapters = adapters
+    self.delta = delta
     self.recipe = recipe
     self.license = license
   }

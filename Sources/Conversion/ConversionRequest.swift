@@ -37,6 +37,8 @@ public struct ConversionRequest: Sendable {
   public var modelName: String?
   /// What is said of the types of single tensors.
   public var types = TensorTypeRules()
+  /// Files of text that a Hugging Face directory gets beside the model's, by name.
+  public var additionalFiles: @Sendable (Conversion) -> [(name: String, text: String)] = { _ in [] }
   /// How the destination is written; see `OutputOptions`.
   public var output = OutputOptions()
 

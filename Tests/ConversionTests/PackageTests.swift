@@ -148,4 +148,66 @@ struct PackageTests {
       #expect(extra?.description.contains("is no part of the recipe") == true)
     }
   }
+
+  @Test func `a base and a delta make the model that the delta was taken from`() throws {
+    try withTemporaryDirectory { directory in
+      let tuned = directory.appending("tuned")
+      let adapters = ["lora", "resized"].map { Self.base.appending($0) }
+      let base = try ModelFiles(Self.base)
+      try Conversion(
+        ConversionRequest(
+          model: base,
+          adapters: try adapters.map { AdapterStack.Member(try Adapter($0, with: kernels)) },
+          destination: tuned, form: .huggingFace), with: kernels
+      ).run()
+      let packaging = try DeltaPackaging(ModelFiles(tuned), from: base, with: kernels)
+      #expect(!packaging.changedNames.contains("model.norm.weight"))
+      #expect(packaging.changedNames.contains("model.embed_tokens.weight"))
+      for name in ["delta", "delta.flare"] {
+        let delta = directory.appending(name)
+        try packaging.run(to: delta, mayReplace: false, workerCount: 2)
+        let made = try ModelFiles(delta: delta, on: base, with: kernels)
+        #expect(
+          try LanguageModel(made, with: kernels).logitArray()
+            == LanguageModel(tuned, with: kernels).logitArray())
+        // On another base it makes nothing.
+        let error = #expect(throws: ModelError.self) {
+          try ModelFiles(delta: delta, on: ModelFiles(tuned), with: kernels)
+        }
+        #expect(error?.description.contains("was taken from 'llama'") == true)
+        #expect(throws: ModelError.self) { try ModelFiles(delta) }
+      }
+      #expect(throws: ConversionError.self) { try DeltaPackaging(base, from: base, with: kernels) }
+    }
+  }
+
+  @Test func `a model card states base, adapters, options, licence and quality`() throws {
+    var request = ConversionRequest(
+      model: try ModelFiles(Self.base),
+      adapters: [
+        AdapterStack.Member(
+          try Adapter(Self.base.appending("lora"), with: kernels), weight: 0.5)
+      ], destination: "tuned", form: .huggingFace, elementType: .float16)
+    request.merging.rounding = .twice
+    var card = ModelCard(baseName: "me/llama", baseFingerprint: "abc", license: "MIT")
+    card.quality = [("exact-match", "97.5 % of 400 questions")]
+    let text = card.text(for: try Conversion(request, with: kernels))
+    for part in [
+      "license: \"MIT\"", "base_model: \"me/llama\"", "# tuned", "fingerprint `abc`",
+      "- Adapter: `lora` (lora), ", "- rounding: `\"twice\"`", "- dtype: `\"F16\"`",
+      "- weight of `lora`: 0.5", "- exact-match: 97.5 % of 400 questions",
+    ] {
+      #expect(text.contains(part), "\(part)")
+    }
+  }
+
+  @Test func `a Modelfile names the weights and the tokens that end a text`() throws {
+    let sample = Vectors.path("../../samples/llama/base")
+    let text = try OllamaModelfile(
+      weights: "llama.gguf", of: ModelFiles(sample), license: "MIT"
+    ).text
+    #expect(text.contains("FROM ./llama.gguf\n"))
+    #expect(text.contains("PARAMETER stop \"<|end_of_text|>\""))
+    #expect(text.hasSuffix("LICENSE \"\"\"MIT\"\"\"\n"))
+  }
 }

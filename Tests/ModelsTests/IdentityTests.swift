@@ -53,7 +53,8 @@ struct IdentityTests {
         adapters: [
           AdapterStack.Member(
             try Adapter(
-              Vectors.path("models/\(name)/\(name == "llama" ? "lora" : "bias-all")"), with: kernels))
+              Vectors.path("models/\(name)/\(name == "llama" ? "lora" : "bias-all")"), with: kernels
+            ))
         ], destination: changed, form: .huggingFace)
       try Conversion(request, with: kernels).run()
       #expect(try identity(changed).fingerprint != expected)
@@ -75,7 +76,9 @@ struct IdentityTests {
     }
   }
 
-  @Test func `the identity of a model survives its file, and one that was edited is refused`() throws {
+  @Test func `the identity of a model survives its file, and one that was edited is refused`()
+    throws
+  {
     let identity = try identity(Vectors.path("models/gemma2"))
     #expect(try ModelIdentity(identity.json, subject: "x") == identity)
     let text = identity.json.serialized()

@@ -86,7 +86,7 @@ extension Recipe {
 
 extension ConversionRequest {
   /// All that was asked for and is not what it is without being asked for.
-  fileprivate var recipeOptions: JSONObject {
+  var recipeOptions: JSONObject {
     var options = JSONObject()
     if let quantization {
       options["quantize"] = .string(quantization.linearType.rawValue)

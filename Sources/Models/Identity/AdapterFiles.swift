@@ -79,7 +79,8 @@ public struct AdapterFiles: Sendable {
 extension ModelFiles {
   /// The models that this one says it is or was made from, by fingerprint; nil when its weights have to
   /// be looked at.
-  package var statedFingerprints: [String]? {
+  public var statedFingerprints: [String]? {
+    if let delta = bundle?.manifest.delta { return [delta.fingerprint] }
     if let base = bundle?.manifest.base?.fingerprint { return [base] }
     if let gguf, case .string(let base)? = gguf.checkpoint.metadata[GGUFModelKeys.baseFingerprint] {
       return [base]
