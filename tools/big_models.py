@@ -50,6 +50,9 @@ class Shape:
                 shapes[f"model.layers.{layer}.{norm}.weight"] = (self.hidden,)
         return shapes | {f"{path}.weight": size for path, size in self.linears().items()}
 
+    def byte_count(self) -> int:
+        return sum(map(byte_count, self.tensors().values()))
+
     def configuration(self) -> LlamaConfig:
         rope = {
             "rope_type": "llama3", "rope_theta": 500000.0, "factor": self.rope_factor, "low_freq_factor": 1.0,
@@ -84,8 +87,8 @@ def write_checkpoint(directory: Path, shape: Shape, files: int | None = None) ->
         places |= dict.fromkeys(part, name)
         write_safetensors(directory / name, part, noise)
     if len(parts) > 1:
-        size = sum(map(byte_count, shape.tensors().values()))
-        write_json(directory / "model.safetensors.index.json", {"metadata": {"total_size": size}, "weight_map": places})
+        index = {"metadata": {"total_size": shape.byte_count()}, "weight_map": places}
+        write_json(directory / "model.safetensors.index.json", index)
 
 
 def byte_count(shape: tuple[int, ...]) -> int:

@@ -3,273 +3,341 @@
     sudo python tools/check_faults.py DIRECTORY --flare .build/release/flare [--shape small] [--kills 20] [--seed 1]
         [--only kill space ...] [--forms bundle gguf ...]
 
-DIRECTORY gets a random checkpoint in four files, adapters for it, and results. Each line is a trial: what was done, how
-the command ended and what it said, what was left. What is written by `--resume` afterwards must be what a run in peace
-writes, file by file (SHA-256). Ends with 1 when a line is WRONG. Without root, trials that mount something are skipped;
-mounts are in a namespace of their own, so that nothing of them stays.
+DIRECTORY gets a random checkpoint in four files, adapters for it, and results: use one for each shape. A line is a trial:
+what was done, how the command ended and what it said, what was left. What `--resume` makes afterwards must be what a run
+in peace makes, file by file (SHA-256). Ends with 1 when a line is WRONG. Without root, what needs a mount is skipped.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import os
 import random
-import resource
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from big_models import SHAPES, ensure, write_adapter, write_checkpoint
-from processes import chill, regular_files
+import broken_devices
+from big_models import SHAPES
+from broken_devices import device_offset, fill, image, loop, resize_tmpfs, tmpfs
+from conversion_trials import FORMS, Ended, Setting, Trial, end, size, stop
+from processes import regular_files
 
-DONE, USAGE, BAD_INPUT, CANNOT_WRITE = 0, 64, 65, 73
-NAMESPACE = "FLARE_FAULTS_NAMESPACE"  # set where mounts are our own
-POLLING = 0.001  # seconds between two looks at a run
-PATIENCE = 900  # seconds that a run may take
-
-
-@dataclass
-class Form:
-    """A command, and the name of what it writes."""
-
-    output: str
-    arguments: list[str]
-    adapter: str = ""
-
-
-FORMS = {
-    "bundle": Form("int4", ["convert", "--quantize", "int4"]),
-    "archive": Form("int4.flare", ["convert", "--quantize", "int4"]),
-    "gguf": Form("model.gguf", ["convert", "--quantize", "q4_k_m"]),
-    "parts": Form("parts.gguf", ["convert", "--quantize", "q8_0", "--max-shard-size", "SHARD"]),
-    "lora": Form("merged", ["merge", "--max-shard-size", "SHARD"], "lora"),
-    "rslora": Form("merged", ["merge"], "rslora"),
-    "dora": Form("merged", ["merge"], "dora"),
-}
-USUAL = ["bundle", "archive", "gguf", "parts", "lora"]
-
-
-@dataclass
-class Ended:
-    code: int
-    said: str  # first line of standard error
-
-
-class Trial:
-    """One form, written into a folder of its own."""
-
-    def __init__(self, faults: Faults, name: str, folder: Path, base: Path | None = None):
-        self.faults, self.form, self.folder = faults, FORMS[name], folder
-        self.output = folder / self.form.output
-        self.partial = folder / f"{self.form.output}.partial"
-        options = [faults.shard_size if option == "SHARD" else option for option in self.form.arguments]
-        adapter = ["--adapter", faults.adapter(self.form.adapter)] if self.form.adapter else []
-        self.command = [faults.flare, options[0], base or faults.base, *options[1:], *adapter, "-o", self.output]
-
-    def start(self, *options: str, file_size: int | None = None) -> subprocess.Popen:
-        def limit() -> None:
-            if file_size is not None:
-                resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, file_size))
-
-        command = [*self.command, *options]
-        return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, preexec_fn=limit)
-
-    def run(self, *options: str, file_size: int | None = None) -> Ended:
-        return end(self.start(*options, file_size=file_size))
-
-    def wait(self, process: subprocess.Popen, fraction: float) -> bool:
-        """Waits until a part is written and a line of the journal covers some of it; whether the run goes on then."""
-        journal, wanted = self.partial / "journal", fraction * self.faults.reference(self.form).byte_count
-        while process.poll() is None:
-            try:
-                if b'"sha256"' in journal.read_bytes() and size(self.partial / "files") >= wanted:
-                    return True
-            except OSError:  # not there yet, or no more
-                pass
-            time.sleep(POLLING)
-        return False
-
-    def left(self) -> str:
-        names = ["partial"] if self.partial.exists() else []
-        return " and ".join(names + sorted(f"{path.name}" for path in self.folder.iterdir() if path != self.partial)) or "nothing"
-
-    def differences(self, *, is_whole: bool = True) -> list[str]:
-        """What is not as a run in peace leaves it; unless whole, files may be missing, but a folder's may not."""
-        expected, found = self.faults.reference(self.form).digests, digests(self.folder, but=self.partial)
-        if not is_whole and (not found or not self.output.is_dir()):
-            expected = {name: digest for name, digest in expected.items() if name in found}
-        wrong = [f"{name} {'differs' if name in found and name in expected else 'is missing or too much'}"
-                 for name in sorted(expected.keys() | found.keys()) if expected.get(name) != found.get(name)]  # fmt: skip
-        return wrong + (["the partial stays"] if is_whole and self.partial.exists() else [])
-
-
-@dataclass
-class Reference:
-    """What a run in peace writes."""
-
-    digests: dict[str, str]
-    byte_count: int
-    seconds: float
-
-
-def end(process: subprocess.Popen) -> Ended:
-    try:
-        _, said = process.communicate(timeout=PATIENCE)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
-        return Ended(-signal.SIGALRM, f"was still running after {PATIENCE} s")
-    lines = said.strip().splitlines()
-    return Ended(process.returncode, next((line for line in lines if "rror" in line), lines[0] if lines else ""))
-
-
-def kill(process: subprocess.Popen, number: int = signal.SIGKILL) -> Ended:
-    process.send_signal(number)
-    return end(process)
-
-
-def size(folder: Path) -> int:
-    return sum(file.stat().st_size for file in regular_files(folder))
-
-
-def digests(folder: Path, but: Path | None = None) -> dict[str, str]:
-    found = {}
-    for path in regular_files(folder):
-        if but is None or but not in path.parents:
-            with path.open("rb") as file:
-                found[str(path.relative_to(folder))] = hashlib.file_digest(file, "sha256").hexdigest()
-    return found
-
-
-# --- The trials ---------------------------------------------------------------------------------------------------
+DONE, BAD_INPUT, CANNOT_WRITE = 0, 65, 73
 
 
 class Faults:
-    def __init__(self, arguments: argparse.Namespace):
-        self.flare, self.kills, self.forms = arguments.flare.resolve(), arguments.kills, arguments.forms
-        self.directory, self.shape = arguments.directory.resolve(), SHAPES[arguments.shape]
-        self.random = random.Random(arguments.seed)
-        self.base = ensure(self.directory / "base", lambda path: write_checkpoint(path, self.shape, files=4))
-        self.shard_size = "50MB" if arguments.shape == "small" else "600MB"
-        self.references: dict[str, Reference] = {}
-        self.wrong_count = self.count = 0
+    def __init__(self, setting: Setting, kills: int, seed: int):
+        self.setting, self.kills, self.random = setting, kills, random.Random(seed)
+        self.count = self.wrong_count = 0
 
-    def adapter(self, kind: str) -> Path:
-        return ensure(self.directory / kind, lambda path: write_adapter(path, self.shape, kind))
+    # --- Judging --------------------------------------------------------------------------------------------------
 
-    def reference(self, form: Form) -> Reference:
-        name = next(name for name, other in FORMS.items() if other is form)
-        if name not in self.references:
-            with self.trial(name) as trial:
-                start = time.perf_counter()
-                ended = trial.run()
-                seconds = time.perf_counter() - start
-                if ended.code != DONE:
-                    raise RuntimeError(f"{name} cannot be written even in peace: exit {ended.code}, {ended.said}")
-                self.references[name] = Reference(digests(trial.folder), size(trial.folder), seconds)
-            print(f"   {name}: {self.references[name].byte_count / 1e6:.0f} MB in {seconds:.1f} s in peace", flush=True)
-        return self.references[name]
-
-    @contextmanager
-    def trial(self, form: str, parent: Path | None = None, base: Path | None = None) -> Iterator[Trial]:
-        with tempfile.TemporaryDirectory(dir=parent or self.directory, prefix=f"{form}-") as folder:
-            yield Trial(self, form, Path(folder), base)
-
-    def say(self, what: str, ended: Ended | str, left: str, wrong: list[str]) -> None:
+    def say(self, what: str, ended: Ended | str, left: str, wrong: list[str] | tuple = ()) -> None:
         self.count, self.wrong_count = self.count + 1, self.wrong_count + bool(wrong)
-        how = ended if isinstance(ended, str) else f"exit {ended.code}" + (f", '{ended.said}'" if ended.said else "")
-        end = f" -- {'; '.join(wrong)}" if wrong else ""
-        print(f"{'WRONG' if wrong else 'ok   '} {what} → {how} → {left}{end}", flush=True)
+        why = f" -- {'; '.join(wrong)}" if wrong else ""
+        how = str(ended).replace(f"{self.setting.directory}/", "")
+        print(f"{'WRONG' if wrong else 'ok   '} {what} → {how} → {left}{why}", flush=True)
 
-    def expect(
-        self, what: str, trial: Trial, ended: Ended, code: int, *, says: str = "", left: str, resumes: bool = False
-    ) -> None:
-        """Judges how a run ended, and whether the next one finishes it."""
+    def expect(self, what: str, trial: Trial, ended: Ended, code: int, says: str = "", left: str = "nothing") -> None:
+        """Judges how a run ended and, when it should leave a partial, the run that finishes it."""
         was_left = trial.left()
         wrong = [f"expected exit {code}"] * (ended.code != code) + [f"does not say '{says}'"] * (says not in ended.said)
-        wrong += [f"expected to be left: {left}"] * (was_left != left)
-        self.say(what, ended, was_left, wrong)
-        if resumes:
+        self.say(what, ended, was_left, wrong + [f"expected to be left: {left}"] * (was_left != left))
+        if left == "partial":
             self.resume(what, trial)
 
     def resume(self, what: str, trial: Trial) -> None:
-        """A run without `--resume` is refused while there is a partial; one with it makes the bytes that there should be."""
-        if trial.partial.exists():
+        """Without `--resume` a run is refused while there is work to lose; with it, it makes the right bytes."""
+        if trial.holds_work():
             ended = trial.run()
             if ended.code != CANNOT_WRITE or "--resume" not in ended.said:
-                self.say(f"{what}, again without --resume", ended, trial.left(), ["expected exit 73 that names --resume"])
-        ended = trial.run("--resume")
-        wrong = trial.differences() if ended.code == DONE else [f"expected exit {DONE}"]
-        self.say(f"{what}, --resume", ended, "the same bytes" if not wrong else trial.left(), wrong)
+                self.say(f"{what}: without --resume", ended, trial.left(), ["expected exit 73 and a word of --resume"])
+        self.same(f"{what}: --resume", trial, trial.run("--resume"))
 
-    def kill(self, form: str) -> None:
-        """kill -9 at times spread over the run, and some of the runs that go on with it."""
-        for number in range(1, self.kills + 1):
-            with self.trial(form) as trial:
-                duration, wrong, story = self.reference(trial.form).seconds, [], []
-                options: list[str] = []
-                for part in [(number - self.random.random()) / self.kills] + [self.random.random()] * self.random.randrange(3):
+    def same(self, what: str, trial: Trial, ended: Ended) -> None:
+        """Judges a run that should make what a run in peace makes."""
+        wrong = trial.differences() if ended.code == DONE else [f"expected exit {DONE}"]
+        self.say(what, ended, trial.left() if wrong else "the same bytes", wrong)
+
+    def begun(self, what: str, trial: Trial, fraction: float, *options: str) -> subprocess.Popen | None:
+        """A run that has written a part; nothing when it was too fast, which is said."""
+        for _ in range(3):
+            process = trial.start(*options)
+            if trial.wait(process, fraction):
+                return process
+            ended = end(process)
+            for path in trial.folder.iterdir():
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        self.say(what, ended, "ended before it could be disturbed", ["not tried"])
+        return None
+
+    # --- The end of a process -------------------------------------------------------------------------------------
+
+    def kill(self, name: str) -> None:
+        """kill -9 at times spread over the run, and of some of the runs that go on with it."""
+        duration = self.setting.reference(name).seconds
+        for number in range(self.kills):
+            with self.setting.trial(name) as trial:
+                story, wrong, options = [], [], []
+                parts = [(number + self.random.random()) / self.kills, *(self.random.random() for _ in range(number % 3))]
+                for part in parts:
                     process = trial.start(*options)
                     try:
                         process.wait(part * duration)
                     except subprocess.TimeoutExpired:
                         pass
-                    ended = kill(process)
-                    has_partial = trial.partial.exists()
+                    ended = stop(process)
                     story.append(f"{part * duration:.2f} s: exit {ended.code}, {trial.left()}")
                     wrong += trial.differences(is_whole=False)
-                    if ended.code not in (DONE, -signal.SIGKILL):
-                        wrong.append(f"a run ended by itself with {ended.code}: {ended.said}")
-                    if not has_partial and trial.output.exists():
+                    wrong += [f"it ended by itself: {ended}"] * (ended.code not in (DONE, -signal.SIGKILL))
+                    if trial.output.exists() and not trial.partial.exists():
                         break
                     options = ["--resume"]
-                self.say(f"kill {form} {number} of {self.kills} at {'; '.join(story)}", "killed", trial.left(), wrong)
-                if trial.partial.exists() or not any(trial.folder.iterdir()):
-                    self.resume(f"kill {form} {number}", trial)
+                what = f"kill {name} {number + 1} of {self.kills}"
+                self.say(what, "; ".join(story), trial.left(), wrong)
+                if trial.output.exists() and not trial.partial.exists():
+                    self.same(f"{what}: had ended", trial, Ended(DONE, ""))
                 else:
-                    self.say(f"kill {form} {number}, had ended", "nothing to resume", trial.left(), trial.differences())
+                    self.resume(what, trial)
 
-    def interrupt(self, form: str) -> None:
+    def interrupt(self, name: str) -> None:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            with self.trial(form) as trial:
-                process = trial.start()
-                is_on_time = trial.wait(process, 0.4)
-                ended = kill(process, number)
-                if is_on_time:
-                    self.expect(f"{number.name} to {form}", trial, ended, 128 + number, left="partial", resumes=True)
-                else:
-                    self.say(f"{number.name} to {form}", "came too late", trial.left(), trial.differences())
+            what = f"{number.name} to {name}"
+            with self.setting.trial(name) as trial:
+                if process := self.begun(what, trial, 0.5):
+                    self.expect(what, trial, stop(process, number), 128 + number, left="partial")
 
-    def space(self, form: str) -> None:
-        """A device that is too small, or that something else fills; a file that may not grow."""
-        byte_count = self.reference(FORMS[form]).byte_count
-        with mounted_tmpfs(self.directory, byte_count // 3) as small, self.trial(form, small) as trial:
-            self.expect(f"{form} on a tmpfs of a third", trial, trial.run(), CANNOT_WRITE, says="no space left", left="nothing")
-        with mounted_tmpfs(self.directory, 3 * byte_count) as device, self.trial(form, device) as trial:
-            process = trial.start()
-            if trial.wait(process, 0.6):
-                filler = device / "filler"
-                fill(filler, process)
-                ended = end(process)
-                chilled = trial.left()
-                self.say(f"(filled with {filler.stat().st_size / 1e6:.0f} MB)", ended, chilled, [])
-                filler.unlink()
-                self.expect(f"{form}, the tmpfs filled by another", trial, ended, CANNOT_WRITE, says="no space left",
-                            left="partial", resumes=True)  # fmt: skip
-            else:
-                self.say(f"{form}, the tmpfs filled by another", end(process), trial.left(), ["ended before it could be filled"])
-        largest = max(file.stat().st_size for file in self.largest(form))
+    def together(self, name: str) -> None:
+        """Two runs for the same destination."""
+        for options in ([], ["--resume"]):
+            what = f"{name}, a second run {' '.join(options)}".strip()
+            with self.setting.trial(name) as trial:
+                if process := self.begun(what, trial, 0.3):
+                    second = trial.run(*options)
+                    wrong = ["expected exit 73"] * (second.code != CANNOT_WRITE)
+                    self.say(what, second, trial.left(), wrong + ["the first had ended"] * (process.poll() is not None))
+                    self.same(f"{what}: the first", trial, end(process))
+        with self.setting.trial(name) as trial:
+            ends = [end(process) for process in [trial.start() for _ in range(3)]]
+            winners = [ended for ended in ends if ended.code == DONE]
+            losers = [ended for ended in ends if ended.code != DONE]
+            wrong = ["expected one to win"] * (len(winners) != 1) + ["expected exit 73"] * any(e.code != CANNOT_WRITE for e in losers)
+            self.say(f"{name}, three runs at once", "; ".join(map(str, losers)), trial.left(), wrong + trial.differences())
+
+    # --- What a run goes on with ----------------------------------------------------------------------------------
+
+    def damage(self, name: str) -> None:
+        """A partial whose bytes or journal are not what the run wrote."""
+
+        def flip(path: Path, place: float) -> None:
+            with path.open("r+b") as file:
+                file.seek(int(place * (path.stat().st_size - 1)))
+                byte = file.read(1)
+                file.seek(-1, os.SEEK_CUR)
+                file.write(bytes([byte[0] ^ 1]))
+
+        def lines(path: Path, change: Callable[[list[bytes]], list[bytes]]) -> None:
+            path.write_bytes(b"".join(change(path.read_bytes().splitlines(keepends=True))))
+
+        def cut(path: Path, part: float) -> None:
+            os.truncate(path, int(part * path.stat().st_size))
+
+        in_file: dict[str, Callable[[Path], None]] = {
+            "its first byte flipped": partial(flip, place=0.0), "a byte flipped": partial(flip, place=self.random.random()),
+            "cut": partial(cut, part=0.7), "removed": Path.unlink, "emptied": partial(cut, part=0),
+            "longer by zeros": lambda path: os.truncate(path, path.stat().st_size + (40 << 20)),
+        }  # fmt: skip
+        in_journal: dict[str, Callable[[Path], None]] = {
+            "a line cut": partial(cut, part=0.99), "lines lost": partial(lines, change=lambda found: found[:-1]),
+            "a line of zeros": partial(lines, change=lambda found: [*found[:-1], b"\0" * 200 + b"\n", found[-1]]),
+            "lines twice, turned": partial(lines, change=lambda found: [*found, *found[:0:-1]]),
+            "a false claim": partial(lines, change=lambda found: [*found, found[-1].replace(b'"bytes":', b'"bytes":9')]),
+            "emptied": partial(cut, part=0),
+        }  # fmt: skip
+        trials = [(f"file {label}", "", change) for label, change in in_file.items()]
+        trials += [(f"journal, {label}", "journal", change) for label, change in in_journal.items()]
+        for label, place, change in trials:
+            what = f"partial of {name}: {label}"
+            with self.setting.trial(name) as trial:
+                if process := self.begun(what, trial, 0.6):
+                    stop(process)
+                    largest = max(regular_files(trial.partial / "files"), key=lambda path: path.stat().st_size)
+                    change(trial.partial / place if place else largest)
+                    self.same(what, trial, trial.run("--resume"))
+
+    def others(self, name: str) -> None:
+        """`--resume` of a run that was asked for something else, or read something else."""
+        with tempfile.TemporaryDirectory(dir=self.setting.directory) as folder:
+            base = Path(shutil.copytree(self.setting.base, Path(folder) / "base"))
+            what = f"{name} resumed"
+            with self.setting.trial(name, base=base) as trial:
+                if not (process := self.begun(what, trial, 0.5)):
+                    return
+                stop(process)
+                ended = trial.run("--resume", "--tensor-type", "layers=f32" if name == "gguf" else "layers=bf16")
+                wrong = ["expected exit 65"] * (ended.code != BAD_INPUT)
+                self.say(f"{what} with another type", ended, trial.left(), wrong + ["no partial"] * (not trial.partial.exists()))
+                (base / "config.json").touch()
+                ended = trial.run("--resume")
+                wrong = ["expected exit 65 and the name"] * (ended.code != BAD_INPUT or "config.json" not in ended.said)
+                self.say(f"{what} behind a touched config.json", ended, trial.left(), wrong)
+
+    # --- The destination ------------------------------------------------------------------------------------------
+
+    def space(self, name: str) -> None:
+        """A device that is too small, or that another fills; a file that may not grow."""
+        reference, point = self.setting.reference(name), self.setting.directory / "device"
         for part, left in ((0.9, "partial"), (0.01, "nothing")):
-            with self.trial(form) as trial:
-                ended = trial.run(file_size=int(part * largest))
-                self.expect(f"{form}, files of at most {part:.0%} (RLIMIT_FSIZE)", trial, ended, CANNOT_WRITE,
-                            says="cannot be written", left=left, resumes=left == "partial")  # fmt: skip
+            what = f"{name}, files of at most {part:.0%} (RLIMIT_FSIZE)"
+            with self.setting.trial(name) as trial:
+                ended = trial.run(file_size=int(part * reference.largest_file))
+                self.expect(what, trial, ended, CANNOT_WRITE, "cannot be written", left)
+        if not self.may_mount(f"{name} on a full device"):
+            return
+        with tmpfs(point, reference.byte_count // 3), self.setting.trial(name, point) as trial:
+            self.expect(f"{name} on a device of a third", trial, trial.run(), CANNOT_WRITE, "no space left")
+        what = f"{name}, the device filled by another"
+        with tmpfs(point, 3 * reference.byte_count), self.setting.trial(name, point) as trial:
+            if process := self.begun(what, trial, 0.6):
+                fill(point / "filler")
+                ended = end(process)
+                os.unlink(point / "filler")
+                self.expect(what, trial, ended, CANNOT_WRITE, "no space left", "partial")
+        with tmpfs(point, 3 * reference.byte_count), self.setting.trial(name, point) as trial:
+            self.same(f"{name} on another device", trial, trial.run())
+
+    def write_errors(self, name: str) -> None:
+        """A device that takes bytes and then cannot keep them: a sparse image on a tmpfs that is full."""
+        if not self.may_mount(f"{name} on a device that fails"):
+            return
+        reference, directory = self.setting.reference(name), self.setting.directory
+        thin, point, room = directory / "thin", directory / "device", 4 * reference.byte_count + (256 << 20)
+        for again in ("at once", "mounted again"):
+            what = f"{name} on a device that fails, {again}"
+            with tmpfs(thin, room):
+                disk = image(thin / "disk", room)
+                resize_tmpfs(thin, disk.stat().st_blocks * 512 + int(0.6 * reference.byte_count))
+                trial = Trial(self.setting, name, point / "out", self.setting.base)
+                with loop(point, disk, "rw"):
+                    trial.folder.mkdir()
+                    ended = trial.run()
+                    wrong = ["expected exit 73"] * (ended.code != CANNOT_WRITE)
+                    self.say(what, ended, trial.left(), wrong + ["expected a partial"] * (trial.left() != "partial"))
+                    resize_tmpfs(thin, 2 * room)
+                    if again == "at once":
+                        ended = trial.run("--resume")
+                with loop(point, disk, "rw"):  # what the device has, not what memory remembers
+                    if again == "at once":
+                        self.same(f"{what}: --resume, read from the device", trial, ended)
+                    else:
+                        self.resume(what, trial)
+
+    # --- The source -----------------------------------------------------------------------------------------------
+
+    def changes(self, name: str) -> None:
+        """A shard that changes while it is read."""
+
+        def rewrite(shard: Path) -> None:
+            with shard.open("r+b") as file:
+                file.seek(-4096, os.SEEK_END)
+                file.write(bytes(4096))
+
+        def replace(shard: Path) -> None:
+            shutil.copy2(shard, shard.with_suffix(".new"))
+            shard.with_suffix(".new").rename(shard)
+
+        for label, place, change in (
+            ("the last shard cut", -1, lambda shard: os.truncate(shard, shard.stat().st_size // 2)),
+            ("the last shard rewritten", -1, rewrite), ("the first shard rewritten", 0, rewrite),
+            ("the first shard touched", 0, Path.touch), ("the last shard replaced", -1, replace),
+        ):  # fmt: skip
+            what = f"{name}, {label}"
+            with tempfile.TemporaryDirectory(dir=self.setting.directory) as folder:
+                base = Path(shutil.copytree(self.setting.base, Path(folder) / "base"))
+                shard = sorted(base.glob("*.safetensors"))[place]
+                with self.setting.trial(name, base=base) as trial:
+                    if process := self.begun(what, trial, 0.3):
+                        change(shard)
+                        self.expect(what, trial, end(process), BAD_INPUT, shard.name)
+
+    def read_errors(self, name: str) -> None:
+        """A source on a device that can read nothing, or not the end of the last shard, and can again."""
+        if not self.may_mount(f"{name} from a device that fails"):
+            return
+        directory, point, healthy = self.setting.directory, self.setting.directory / "device", self.setting.directory / "healthy.img"
+        if not healthy.exists():
+            image(healthy, int(1.1 * size(self.setting.base)) + (128 << 20))
+            with loop(point, healthy, "rw"):
+                (point / "base").mkdir()
+                # Shards are last on the device.
+                for file in sorted(regular_files(self.setting.base), key=lambda path: (path.suffix == ".safetensors", path)):
+                    shutil.copy2(file, point / "base")
+        for label, part, left in (("all", 0, "nothing"), ("the end of a shard", 0.5, "partial")):
+            what = f"{name} from a device that cannot read {label}"
+            failing = Path(shutil.copyfile(healthy, directory / "failing.img"))
+            with self.setting.trial(name, base=point / "base") as trial:
+                with loop(point, failing, "ro"):
+                    files = sorted(regular_files(point / "base"), key=lambda path: device_offset(path, 0))
+                    file = files[-1 if part else 0]
+                    os.truncate(failing, device_offset(file, int(part * file.stat().st_size)))
+                    ended, was_left = trial.run(), trial.left()
+                    wrong = ["expected exit 65 and the name"] * (ended.code != BAD_INPUT or str(point / "base") not in ended.said)
+                    self.say(what, ended, was_left, wrong + [f"expected to be left: {left}"] * (was_left != left))
+                failing.unlink()
+                with loop(point, healthy, "ro"):
+                    self.resume(what, trial)
+
+    def may_mount(self, what: str) -> bool:
+        if reason := broken_devices.why_not():
+            print(f"skip  {what}: {reason}", flush=True)
+        return not reason
+
+    # --- What must not matter -------------------------------------------------------------------------------------
+
+    def variants(self, name: str) -> None:
+        """Threads, instruction sets and memory: the bytes are the same."""
+        options = [["-t", "1"], ["-t", "2"], *(["--memory", size] for size in ("60MB", "400MB", "2GB"))]
+        for arguments in options:
+            with self.setting.trial(name) as trial:
+                self.same(f"{name} {' '.join(arguments)}", trial, trial.run(*arguments))
+        for isa in ("generic", "avx2", "avx512"):
+            with self.setting.trial(name) as trial:
+                self.same(f"{name} FLARE_ISA={isa}", trial, trial.run(FLARE_ISA=isa))
+
+
+USUAL = ["bundle", "archive", "gguf", "parts", "lora"]
+CASES = {
+    "kill": USUAL, "interrupt": ["bundle", "lora"], "together": ["bundle", "gguf"], "damage": ["bundle", "parts", "lora"],
+    "others": ["bundle", "gguf"], "space": USUAL, "write_errors": ["bundle", "lora"], "changes": ["bundle", "lora"],
+    "read_errors": ["bundle", "gguf", "lora"], "variants": ["bundle", "gguf", "lora", "rslora", "dora"],
+}  # fmt: skip
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("--flare", type=Path, required=True)
+    parser.add_argument("--shape", choices=list(SHAPES), default="small")
+    parser.add_argument("--kills", type=int, default=20, help="how often each form is killed")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--only", nargs="+", choices=list(CASES), default=list(CASES))
+    parser.add_argument("--forms", nargs="+", choices=list(FORMS), help="instead of the usual ones of each case")
+    arguments = parser.parse_args()
+    broken_devices.enter_namespace()
+    arguments.directory.mkdir(parents=True, exist_ok=True)
+    faults = Faults(Setting(arguments.directory, arguments.flare, arguments.shape), arguments.kills, arguments.seed)
+    for case in arguments.only:
+        for name in arguments.forms or CASES[case]:
+            getattr(faults, case)(name)
+    print(f"{faults.count - faults.wrong_count} of {faults.count} trials went as they should")
+    return 1 if faults.wrong_count or not faults.count else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
