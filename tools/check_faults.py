@@ -25,7 +25,7 @@ from pathlib import Path
 import broken_devices
 from big_models import SHAPES
 from broken_devices import device_offset, fill, image, loop, resize_tmpfs, tmpfs
-from conversion_trials import FORMS, Ended, Setting, Trial, end, size, stop
+from conversion_trials import FORMS, Ended, Setting, Trial, end, hold, size, stop
 from processes import regular_files
 
 DONE, BAD_INPUT, CANNOT_WRITE = 0, 65, 73
@@ -55,9 +55,9 @@ class Faults:
     def resume(self, what: str, trial: Trial) -> None:
         """Without `--resume` a run is refused while there is work to lose; with it, it makes the right bytes."""
         if trial.holds_work():
-            ended = trial.run()
-            if ended.code != CANNOT_WRITE or "--resume" not in ended.said:
-                self.say(f"{what}: without --resume", ended, trial.left(), ["expected exit 73 and a word of --resume"])
+            ended, why = trial.run(), "already exists" if trial.output.exists() else "--resume"
+            if ended.code != CANNOT_WRITE or why not in ended.said:
+                self.say(f"{what}: without --resume", ended, trial.left(), [f"expected exit 73 and '{why}'"])
         self.same(f"{what}: --resume", trial, trial.run("--resume"))
 
     def same(self, what: str, trial: Trial, ended: Ended) -> None:
@@ -66,11 +66,13 @@ class Faults:
         self.say(what, ended, trial.left() if wrong else "the same bytes", wrong)
 
     def begun(self, what: str, trial: Trial, fraction: float, *options: str) -> subprocess.Popen | None:
-        """A run that has written a part; nothing when it was too fast, which is said."""
-        for _ in range(3):
+        """A run that has written a part, and waits; nothing when it was too fast, which is said."""
+        for _ in range(5):
             process = trial.start(*options)
             if trial.wait(process, fraction):
-                return process
+                hold(process)
+                if process.poll() is None:
+                    return process
             ended = end(process)
             for path in trial.folder.iterdir():
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
@@ -180,7 +182,7 @@ class Faults:
                 if not (process := self.begun(what, trial, 0.5)):
                     return
                 stop(process)
-                ended = trial.run("--resume", "--tensor-type", "layers=f32" if name == "gguf" else "layers=bf16")
+                ended = trial.run("--resume", "--tensor-type", "blk=f32" if name == "gguf" else "layers=bf16")
                 wrong = ["expected exit 65"] * (ended.code != BAD_INPUT)
                 self.say(f"{what} with another type", ended, trial.left(), wrong + ["no partial"] * (not trial.partial.exists()))
                 (base / "config.json").touch()

@@ -160,7 +160,8 @@ class Trial:
 
 
 def end(process: subprocess.Popen) -> Ended:
-    """Waits for a run."""
+    """Waits for a run, which goes on if it was held."""
+    process.send_signal(signal.SIGCONT)
     try:
         _, said = process.communicate(timeout=PATIENCE)
     except subprocess.TimeoutExpired:
@@ -169,6 +170,12 @@ def end(process: subprocess.Popen) -> Ended:
         return Ended(-signal.SIGALRM, f"was still running after {PATIENCE} s")
     lines = said.strip().splitlines()
     return Ended(process.returncode, next((line for line in lines if line.startswith("Error")), lines[0] if lines else ""))
+
+
+def hold(process: subprocess.Popen) -> None:
+    """Lets a run wait where it is."""
+    process.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
 
 def stop(process: subprocess.Popen, number: int = signal.SIGKILL) -> Ended:
