@@ -116,12 +116,16 @@ class Bench:
         self.usages.setdefault((name, state, who), []).append(measure(command))
 
     def say(self, turn: int, name: str, state: str) -> None:
-        walls = [f"{who} {used[-1].wall:.1f} s" for (case, of, who), used in self.usages.items() if (case, of) == (name, state)]
-        print(f"round {turn}, {name}, {state}: {', '.join(walls)}, load {os.getloadavg()[0]:.1f}", file=sys.stderr, flush=True)
+        used = {who: used[-1] for (case, of, who), used in self.usages.items() if (case, of) == (name, state)}
+        walls = ", ".join(f"{who} {usage.wall:.1f} s" for who, usage in used.items())
+        load = f"load {os.getloadavg()[0]:.1f}"
+        print(f"round {turn}, {name}, {state}: {walls}, {load}", file=sys.stderr, flush=True)
 
     def table(self) -> str:
-        rows = ["| | source | who | wall, s | user + system, s | private, MB | flare / cp | peer / flare |", f"|{'---|' * 8}"]
-        for (name, state, who), used in sorted(self.usages.items(), key=lambda item: list(self.cases_by_name).index(item[0][0])):
+        columns = ["", "source", "who", "wall, s", "user + system, s", "private, MB", "flare / cp", "peer / flare"]
+        rows = [f"| {' | '.join(columns)} |", f"|{'---|' * len(columns)}"]
+        names = list(self.cases_by_name)
+        for (name, state, who), used in sorted(self.usages.items(), key=lambda item: names.index(item[0][0])):
             case, flare = self.cases_by_name[name], self.usages[name, state, "flare"]
             beside_cp = ratio(used, self.usages[name, state, "cp"]) if who == "flare" else ""
             beside_flare = ratio(used, flare) if who == case.peer else ""

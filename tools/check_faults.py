@@ -18,6 +18,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -55,9 +56,9 @@ class Faults:
     def resume(self, what: str, trial: Trial) -> None:
         """Without `--resume` a run is refused while there is work to lose; with it, it makes the right bytes."""
         if trial.holds_work():
-            ended, why = trial.run(), "already exists" if trial.output.exists() else "--resume"
-            if ended.code != CANNOT_WRITE or why not in ended.said:
-                self.say(f"{what}: without --resume", ended, trial.left(), [f"expected exit 73 and '{why}'"])
+            ended = trial.run()
+            if ended.code != CANNOT_WRITE or not any(words in ended.said for words in ("--resume", "already exists")):
+                self.say(f"{what}: without --resume", ended, trial.left(), ["expected exit 73 and what to do"])
         self.same(f"{what}: --resume", trial, trial.run("--resume"))
 
     def same(self, what: str, trial: Trial, ended: Ended) -> None:
@@ -65,10 +66,10 @@ class Faults:
         wrong = trial.differences() if ended.code == DONE else [f"expected exit {DONE}"]
         self.say(what, ended, trial.left() if wrong else "the same bytes", wrong)
 
-    def begun(self, what: str, trial: Trial, fraction: float, *options: str) -> subprocess.Popen | None:
+    def begun(self, what: str, trial: Trial, fraction: float) -> subprocess.Popen | None:
         """A run that has written a part, and waits; nothing when it was too fast, which is said."""
         for _ in range(5):
-            process = trial.start(*options)
+            process = trial.start()
             if trial.wait(process, fraction):
                 hold(process)
                 if process.poll() is None:
@@ -83,30 +84,41 @@ class Faults:
 
     def kill(self, name: str) -> None:
         """kill -9 at times spread over the run, and of some of the runs that go on with it."""
-        duration = self.setting.reference(name).seconds
+        self.duration = self.setting.reference(name).seconds
         for number in range(self.kills):
-            with self.setting.trial(name) as trial:
-                story, wrong, options = [], [], []
-                parts = [(number + self.random.random()) / self.kills, *(self.random.random() for _ in range(number % 3))]
-                for part in parts:
-                    process = trial.start(*options)
-                    try:
-                        process.wait(part * duration)
-                    except subprocess.TimeoutExpired:
-                        pass
-                    ended = stop(process)
-                    story.append(f"{part * duration:.2f} s: exit {ended.code}, {trial.left()}")
-                    wrong += trial.differences(is_whole=False)
-                    wrong += [f"it ended by itself: {ended}"] * (ended.code not in (DONE, -signal.SIGKILL))
-                    if trial.output.exists() and not trial.partial.exists():
+            part = (number + self.random.random()) / self.kills
+            more = [self.random.random() for _ in range(number % 3)]
+            # A machine that others use is faster at times, and the run over: then again, and earlier.
+            for _ in range(5):
+                with self.setting.trial(name) as trial:
+                    if self.kill_at(f"kill {name} {number + 1} of {self.kills}", trial, [part, *more]):
                         break
-                    options = ["--resume"]
-                what = f"kill {name} {number + 1} of {self.kills}"
-                self.say(what, "; ".join(story), trial.left(), wrong)
-                if trial.output.exists() and not trial.partial.exists():
-                    self.same(f"{what}: had ended", trial, Ended(DONE, ""))
-                else:
-                    self.resume(what, trial)
+
+    def kill_at(self, what: str, trial: Trial, parts: list[float]) -> bool:
+        """Kills one run after the other; whether one of them was killed before its end."""
+        story, wrong, options, is_killed = [], [], [], False
+        for part in parts:
+            start, process = time.perf_counter(), trial.start(*options)
+            try:
+                process.wait(part * self.duration)
+            except subprocess.TimeoutExpired:
+                pass
+            seconds, ended = time.perf_counter() - start, stop(process)
+            story.append(f"{seconds:.2f} s: exit {ended.code}, {trial.left()}")
+            wrong += trial.differences(is_whole=False)
+            wrong += [f"it ended by itself: {ended}"] * (ended.code not in (DONE, -signal.SIGKILL))
+            is_killed |= ended.code == -signal.SIGKILL
+            if trial.has_ended():
+                break
+            options = ["--resume"]
+        self.say(what, "; ".join(story), trial.left(), wrong)
+        if trial.has_ended():
+            if not is_killed:
+                self.duration = min(self.duration, seconds)
+            self.same(f"{what}: had ended", trial, Ended(DONE, ""))
+        else:
+            self.resume(what, trial)
+        return is_killed
 
     def interrupt(self, name: str) -> None:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -127,10 +139,9 @@ class Faults:
                     self.same(f"{what}: the first", trial, end(process))
         with self.setting.trial(name) as trial:
             ends = [end(process) for process in [trial.start() for _ in range(3)]]
-            winners = [ended for ended in ends if ended.code == DONE]
-            losers = [ended for ended in ends if ended.code != DONE]
-            wrong = ["expected one to win"] * (len(winners) != 1) + ["expected exit 73"] * any(e.code != CANNOT_WRITE for e in losers)
-            self.say(f"{name}, three runs at once", "; ".join(map(str, losers)), trial.left(), wrong + trial.differences())
+            codes = sorted(ended.code for ended in ends)
+            wrong = ["expected exits 0, 73, 73"] * (codes != [DONE, CANNOT_WRITE, CANNOT_WRITE])
+            self.say(f"{name}, three runs at once", "; ".join(map(str, ends)), trial.left(), wrong + trial.differences())
 
     # --- What a run goes on with ----------------------------------------------------------------------------------
 
@@ -182,9 +193,10 @@ class Faults:
                 if not (process := self.begun(what, trial, 0.5)):
                     return
                 stop(process)
-                ended = trial.run("--resume", "--tensor-type", "blk=f32" if name == "gguf" else "layers=bf16")
+                ended = trial.run("--resume", "--tensor-type", "blk=f32" if trial.output.suffix == ".gguf" else "layers=bf16")
                 wrong = ["expected exit 65"] * (ended.code != BAD_INPUT)
-                self.say(f"{what} with another type", ended, trial.left(), wrong + ["no partial"] * (not trial.partial.exists()))
+                wrong += ["expected a partial"] * (not trial.partial.exists())
+                self.say(f"{what} with another type", ended, trial.left(), wrong)
                 (base / "config.json").touch()
                 ended = trial.run("--resume")
                 wrong = ["expected exit 65 and the name"] * (ended.code != BAD_INPUT or "config.json" not in ended.said)
@@ -272,7 +284,8 @@ class Faults:
         """A source on a device that can read nothing, or not the end of the last shard, and can again."""
         if not self.may_mount(f"{name} from a device that fails"):
             return
-        directory, point, healthy = self.setting.directory, self.setting.directory / "device", self.setting.directory / "healthy.img"
+        directory = self.setting.directory
+        point, healthy = directory / "device", directory / "healthy.img"
         if not healthy.exists():
             image(healthy, int(1.1 * size(self.setting.base)) + (128 << 20))
             with loop(point, healthy, "rw"):
@@ -289,7 +302,8 @@ class Faults:
                     file = files[-1 if part else 0]
                     os.truncate(failing, device_offset(file, int(part * file.stat().st_size)))
                     ended, was_left = trial.run(), trial.left()
-                    wrong = ["expected exit 65 and the name"] * (ended.code != BAD_INPUT or str(point / "base") not in ended.said)
+                    wrong = ["expected exit 65"] * (ended.code != BAD_INPUT)
+                    wrong += ["does not name a file"] * (f"{point / 'base'}/" not in ended.said)
                     self.say(what, ended, was_left, wrong + [f"expected to be left: {left}"] * (was_left != left))
                 failing.unlink()
                 with loop(point, healthy, "ro"):
@@ -308,7 +322,8 @@ class Faults:
         for arguments in options:
             with self.setting.trial(name) as trial:
                 self.same(f"{name} {' '.join(arguments)}", trial, trial.run(*arguments))
-        for isa in ("generic", "avx2", "avx512"):
+        flags = Path("/proc/cpuinfo").read_text()
+        for isa in ("generic", *(isa for isa in ("avx2", "avx512") if f" {isa}" in flags)):
             with self.setting.trial(name) as trial:
                 self.same(f"{name} FLARE_ISA={isa}", trial, trial.run(FLARE_ISA=isa))
 

@@ -144,6 +144,10 @@ class Trial:
         journal = self.partial / "journal"
         return journal.exists() and b'"sha256"' in journal.read_bytes()
 
+    def has_ended(self) -> bool:
+        """Whether there is a destination, and nothing more to do."""
+        return not self.partial.exists() and any(self.folder.iterdir())
+
     def left(self) -> str:
         names = sorted("partial" if path == self.partial else path.name for path in self.folder.iterdir())
         return " and ".join(names) or "nothing"
@@ -155,7 +159,8 @@ class Trial:
             expected = {name: digest for name, digest in expected.items() if name in found}
         wrong = [f"{name} is missing" for name in sorted(expected.keys() - found.keys())]
         wrong += [f"{name} is too much" for name in sorted(found.keys() - expected.keys())]
-        wrong += [f"{name} has other bytes" for name in sorted(expected.keys() & found.keys()) if expected[name] != found[name]]
+        both = sorted(expected.keys() & found.keys())
+        wrong += [f"{name} has other bytes" for name in both if expected[name] != found[name]]
         return wrong + (["the partial stays"] if is_whole and self.partial.exists() else [])
 
 
