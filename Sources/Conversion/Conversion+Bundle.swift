@@ -17,6 +17,7 @@ extension Conversion {
     let base = backgroundBase
     let contents = try BundleContents(of: self)
     var writer = BundleWriter(into: Uncommitted(output))
+    var weights: FilePath?
     for item in contents.items {
       switch item.contents {
       case .bytes(let bytes): try writer.addFile(item.path, bytes: unsafe bytes.span.bytes)
@@ -26,12 +27,26 @@ extension Conversion {
           item.path, checkpointByteCount: request.output.checkpointByteCount)
         try stream(to: output).write(layout, to: file, progress: progress)
         let (byteCount, sha256) = try file.finish()
+        weights = file.path
         writer.addWeights(
           BundleManifest.File(path: item.path, byteCount: byteCount, sha256: sha256),
           layout.tensors)
       }
     }
+    if let weights, !request.probes.isEmpty {
+      try writer.addFile(NumericProbes.fileName, text: try probes(weights, contents).text)
+    }
     try writer.commit(try manifest(try base.value()))
+  }
+
+  /// Asks the model whose weights have been written.
+  private func probes(_ weights: FilePath, _ contents: BundleContents) throws -> NumericProbes {
+    let tensors = try BundleTensors(SafetensorsFile(weights), packed: contents.packedTensors)
+    let residues = appliedAdapters.compactMap(\.residue).map { AdapterStack.Member($0) }
+    let model = try LanguageModel(
+      request.name, configuration: try JSONValue(parsing: configurationText), tensors: tensors,
+      adapters: residues, with: kernels)
+    return try NumericProbes(request.probes, of: model)
   }
 
   /// Writes a bundle as one file, from front to back; the manifest, which comes first and knows the

@@ -37,6 +37,8 @@ public struct ConversionRequest: Sendable {
   public var modelName: String?
   /// What is said of the types of single tensors.
   public var types = TensorTypeRules()
+  /// What a bundle directory is asked before it is done; the answers go into it.
+  public var probes: [NumericProbes.Question] = []
   /// Files of text that a Hugging Face directory gets beside the model's, by name.
   public var additionalFiles: @Sendable (Conversion) -> [(name: String, text: String)] = { _ in [] }
   /// How the destination is written; see `OutputOptions`.
