@@ -52,6 +52,18 @@ extension Description {
   }
 }
 
+extension Description {
+  /// Adds the fingerprint of a model.
+  mutating func addIdentity(of path: FilePath) throws {
+    let files = try ModelFiles(path)
+    let bar = ProgressBar("Reading", total: files.weightByteCount, unit: .bytes)
+    let identity = try bar.during {
+      try IdentityCache().identity(of: files, with: try Kernels()) { bar.advance(by: $0) }
+    }
+    add("fingerprint", identity.fingerprint)
+  }
+}
+
 extension Tokenizer {
   /// `byte-level BPE, 128 256 tokens (256 control), begins with <|begin_of_text|> (128000)`.
   fileprivate var summary: String {
