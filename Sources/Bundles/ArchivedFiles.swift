@@ -25,16 +25,27 @@ public struct ArchivedFiles: Sendable {
         throw ArchiveDefect(problem: "has no seek table to find files by. Unpack it")
       }
       var reader = TarReader(contents.source(workerCount: 1, progress: nil))
-      let head = try BundleArchive(path).readHead(from: &reader, requiring: keys)
-      let layout = try head.manifest.archiveLayout(
-        textByteCount: head.signed.text.count, signatureByteCount: head.signed.signatureText?.count,
-        at: path)
+      let archive = BundleArchive(path)
+      let text = try archive.readManifest(from: &reader)
+      var head = SignedManifest(text: text, signatureText: nil, path: path)
+      let manifest = try head.manifest()
+      var layout = try manifest.archiveLayout(textByteCount: text.count, at: path)
+      // Longer than all files: there are signatures. No look at a file tells, which may be damaged.
+      if layout.byteCount < contents.byteCount, let entry = try reader.nextEntry(),
+        entry.name == BundleSignatures.fileName
+      {
+        let signatures = try archive.readSignatures(entry, from: &reader)
+        head = SignedManifest(text: text, signatureText: signatures, path: path)
+        layout = try manifest.archiveLayout(
+          textByteCount: text.count, signatureByteCount: signatures.count, at: path)
+      }
+      if !keys.isEmpty { try head.checkSignatures(requiring: keys) }
       guard layout.byteCount == contents.byteCount else {
         throw ArchiveDefect(problem: "is not laid out as its manifest says. Unpack it")
       }
       self.path = path
-      manifest = head.manifest
-      self.head = head.signed
+      self.manifest = manifest
+      self.head = head
       self.layout = layout
       self.contents = contents
     } catch let defect as ArchiveDefect {

@@ -102,7 +102,7 @@ extension BundleManifest.File {
     let expected = tree.digests(of: path)
     try check(actual.file, at: place) {
       let places =
-        path == BundleWriter.weightsFileName ? (try? MappedFile(place))?.tensorPlaces : nil
+        path == BundleWriter.weightsFileName ? (try? MappedFile(place).tensorPlaces) : nil
       return Damage(
         of: self, tree.tree, found: actual.pieces, expected: expected, places: places)
     }

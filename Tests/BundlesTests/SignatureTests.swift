@@ -139,7 +139,7 @@ struct SignatureTests {
   }
 
   @Test(arguments: [
-    ("{", "unexpected end"), ("{}", "'format' is missing"),
+    ("{", "byte 1"), ("{}", "'format' is missing"),
     (#"{"format": "x", "version": 1}"#, "'format' is 'x', expected 'flare-signature'"),
     (#"{"format": "flare-signature", "version": 2}"#, "'version' is 2, this program reads 1"),
     (

@@ -43,7 +43,8 @@ struct TamperTests {
 
     /// Writes an archive of these entries, which need not be what the manifest lists.
     func writeArchive(
-      listing files: [(String, Int)], _ entries: [(name: String, stated: Int, contents: [UInt8])]
+      listing files: [(String, Int)], _ entries: [(name: String, stated: Int, contents: [UInt8])],
+      zeros: Int = 0
     ) throws {
       var manifest = LargerBundle.description
       manifest.files = files.map { BundleManifest.File(unhashed: $0, byteCount: $1) }
@@ -52,7 +53,7 @@ struct TamperTests {
       let stream = all.flatMap { entry in
         TarHeader(name: entry.name, byteCount: entry.stated).blocks + entry.contents
           + Array(repeating: 0, count: TarHeader.padding(after: entry.contents.count))
-      }
+      } + Array(repeating: 0, count: zeros)
       try archive.overwrite(FrameEncoder.frame(of: unsafe stream.span.bytes))
     }
   }
@@ -185,7 +186,7 @@ struct TamperTests {
   ]
 
   private static let archives = [
-    Row("the archive empty", inArchive: true, "B: is damaged or no zstd file") {
+    Row("the archive empty", inArchive: true, "B: is cut short") {
       try $0.archive.overwrite("")
     },
     Row("the archive cut in the manifest", inArchive: true, "B: is cut short") {
@@ -228,7 +229,7 @@ struct TamperTests {
     Row(
       "a megabyte of zeros behind the end", inArchive: true, "B: goes on after the end of the archive"
     ) {
-      try $0.writeArchive(listing: [], [("", 0, Array(repeating: 0, count: 1 << 20))])
+      try $0.writeArchive(listing: [], [], zeros: 1 << 20)
     },
     Row(
       "signatures of two megabytes", inArchive: true,

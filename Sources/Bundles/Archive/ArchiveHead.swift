@@ -13,8 +13,22 @@ extension BundleArchive {
   /// - Parameter keys: of which one has to have signed, if there are any.
   /// - Throws: `ArchiveDefect` or `BundleError`.
   func readHead(
-    from reader: inout TarReader, requiring keys: [VerifyingKey] = []
+    from reader: inout TarReader, requiring keys: [VerifyingKey]
   ) throws -> ArchiveHead {
+    let text = try readManifest(from: &reader)
+    var next = try reader.nextEntry()
+    var signatureText: [UInt8]?
+    if let entry = next, entry.name == BundleSignatures.fileName {
+      signatureText = try readSignatures(entry, from: &reader)
+      next = try reader.nextEntry()
+    }
+    let signed = SignedManifest(text: text, signatureText: signatureText, path: path)
+    try signed.checkSignatures(requiring: keys)
+    return ArchiveHead(signed: signed, manifest: try signed.manifest(), next: next)
+  }
+
+  /// Reads the bytes of the first entry, which has to be the manifest.
+  func readManifest(from reader: inout TarReader) throws -> [UInt8] {
     guard let entry = try reader.nextEntry(), entry.name == BundleManifest.fileName else {
       throw BundleError(
         .malformedArchive, path, "does not begin with '\(BundleManifest.fileName)'")
@@ -25,22 +39,18 @@ extension BundleArchive {
         "its manifest is \(entry.byteCount) bytes long, the limit is "
           + "\(BundleManifest.maximumByteCount)")
     }
-    let text = try contents(of: entry, from: &reader)
-    var next = try reader.nextEntry()
-    var signatureText: [UInt8]?
-    if let entry = next, entry.name == BundleSignatures.fileName {
-      guard entry.byteCount <= BundleSignatures.maximumByteCount else {
-        throw BundleError(
-          .malformedSignature, path,
-          "its '\(entry.name)' is \(entry.byteCount) bytes long, the limit is "
-            + "\(BundleSignatures.maximumByteCount)")
-      }
-      signatureText = try contents(of: entry, from: &reader)
-      next = try reader.nextEntry()
+    return try contents(of: entry, from: &reader)
+  }
+
+  /// Reads the bytes of the entry of the signatures.
+  func readSignatures(_ entry: TarHeader, from reader: inout TarReader) throws -> [UInt8] {
+    guard entry.byteCount <= BundleSignatures.maximumByteCount else {
+      throw BundleError(
+        .malformedSignature, path,
+        "its '\(entry.name)' is \(entry.byteCount) bytes long, the limit is "
+          + "\(BundleSignatures.maximumByteCount)")
     }
-    let signed = SignedManifest(text: text, signatureText: signatureText, path: path)
-    if !keys.isEmpty { try signed.checkSignatures(requiring: keys) }
-    return ArchiveHead(signed: signed, manifest: try signed.manifest(), next: next)
+    return try contents(of: entry, from: &reader)
   }
 
   private func contents(of entry: TarHeader, from reader: inout TarReader) throws -> [UInt8] {

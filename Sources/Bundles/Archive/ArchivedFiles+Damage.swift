@@ -39,7 +39,7 @@ extension ArchivedFiles {
       let end = try TensorPlaces.headerEnd(
         unsafe prefix.span.bytes, byteCount: file.byteCount, path: place)
       let header = try bytes(of: file.path, in: 0..<end)
-      return try TensorPlaces(
+      return TensorPlaces(
         unsafe header.span.bytes, byteCount: file.byteCount, path: place)
     } catch {
       return nil

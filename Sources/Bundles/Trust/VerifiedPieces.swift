@@ -84,8 +84,6 @@ public final class VerifiedPieces: Sendable {
 }
 
 extension MappedFile {
-  /// What lies where in a file of tensors; nil when its header cannot be read.
-  var tensorPlaces: TensorPlaces? {
-    try? TensorPlaces(bytes, byteCount: byteCount, path: path)
-  }
+  /// What lies where in a file of tensors.
+  var tensorPlaces: TensorPlaces { TensorPlaces(bytes, byteCount: byteCount, path: path) }
 }

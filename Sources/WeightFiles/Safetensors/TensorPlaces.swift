@@ -5,19 +5,23 @@ import Tensors
 package struct TensorPlaces: Sendable {
   /// The header with the 8 bytes of its length.
   package let header: Range<Int>
-  /// In the order of their bytes.
+  /// In the order of their bytes; none when the header breaks a rule of the format.
   package let tensors: [(name: String, bytes: Range<Int>)]
 
-  /// Reads the header of a file of `byteCount` bytes.
+  /// Reads the header of a file of `byteCount` bytes as far as it can be read.
   ///
   /// - Parameters:
-  ///   - start: the first bytes of the file, at least `headerEnd(_:byteCount:path:)` of them.
+  ///   - start: the first bytes of the file, as many as `headerEnd(_:byteCount:path:)` says, or all.
   ///   - path: the file's name in messages.
-  /// - Throws: `WeightFileError` when the header breaks a rule of the format.
-  package init(_ start: RawSpan, byteCount: Int, path: FilePath) throws(WeightFileError) {
-    let header = try SafetensorsHeader(start, byteCount: byteCount, path: path)
-    self.header = 0..<(try Self.headerEnd(start, byteCount: byteCount, path: path))
-    tensors = header.entries.map { ($0.info.name, $0.range) }
+  package init(_ start: RawSpan, byteCount: Int, path: FilePath) {
+    // A length that leads out of the file is wrong itself.
+    let end = try? Self.headerEnd(start, byteCount: byteCount, path: path)
+    header = 0..<min(end ?? SafetensorsHeader.prefixByteCount, byteCount)
+    let read = end.flatMap { end in
+      end <= start.byteCount
+        ? try? SafetensorsHeader(start, byteCount: byteCount, path: path) : nil
+    }
+    tensors = read?.entries.map { ($0.info.name, $0.range) } ?? []
   }
 
   /// How many bytes the header takes, its length included.
