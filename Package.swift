@@ -44,6 +44,7 @@ let package = Package(
       dependencies: [
         "CZstd", "Files", "JSON", "Tensors", "WeightFiles", system,
         .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "CryptoExtras", package: "swift-crypto"),
       ]),
 
     // Layer 3: adapters, models, and what is made of them.

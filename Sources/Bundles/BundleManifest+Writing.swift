@@ -33,6 +33,11 @@ extension BundleManifest {
           let shape = info.shape.extents.map { JSONValue.integer($0) }
           return (info.name, ["type": .string(info.elementType.rawValue), "shape": .array(shape)])
         }))
+    if let tree {
+      document["tree"] = [
+        "path": .string(tree.path), "piece_bytes": .integer(tree.pieceByteCount),
+      ]
+    }
     document["files"] = .array(files.map(\.json))
     return JSONValue.object(document).serialized(isIndented: true) + "\n"
   }

@@ -124,7 +124,9 @@ public struct BundleManifest: Sendable, Hashable {
   public var license: String?
   /// The tensors whose type safetensors does not know, by name.
   public internal(set) var packedTensors: [TensorInfo] = []
-  /// Every file of the bundle but the manifest, by path.
+  /// The table by which parts of files are checked; nil in bundles that were written without one.
+  public internal(set) var tree: Tree?
+  /// Every file of the bundle but the manifest and its signatures, by path, the tree last.
   public internal(set) var files: [File] = []
 
   public init(
@@ -141,12 +143,6 @@ public struct BundleManifest: Sendable, Hashable {
     self.delta = delta
     self.recipe = recipe
     self.license = license
-  }
-
-  /// Adds what is known once the files are written.
-  package mutating func complete(with files: [File], _ packedTensors: [TensorInfo]) {
-    self.files = files.sorted { $0.path < $1.path }
-    self.packedTensors = packedTensors.sorted { $0.name < $1.name }
   }
 
   /// The file that has to be there.

@@ -24,13 +24,11 @@ extension Conversion {
       case .file(let file): try writer.addFile(item.path, copying: file)
       case .weights(let layout):
         let file = try output.partialFile(
-          item.path, checkpointByteCount: request.output.checkpointByteCount)
+          item.path, checkpointByteCount: request.output.checkpointByteCount,
+          pieceByteCount: BundleManifest.Tree.standardPieceByteCount)
         try stream(to: output).write(layout, to: file, progress: progress)
-        let (byteCount, sha256) = try file.finish()
         weights = file.path
-        writer.addWeights(
-          BundleManifest.File(path: item.path, byteCount: byteCount, sha256: sha256),
-          layout.tensors)
+        writer.addWeights(try file.finish().record(at: item.path), layout.tensors)
       }
     }
     if let weights, !request.probes.isEmpty {
@@ -49,15 +47,15 @@ extension Conversion {
     return try NumericProbes(request.probes, of: model)
   }
 
-  /// Writes a bundle as one file, from front to back; the manifest, which comes first and knows the
-  /// hashes of all others, gets its place at the end.
+  /// Writes a bundle as one file, from front to back: the tree, which knows the pieces of all others,
+  /// comes last; the manifest, which comes first and knows their hashes, gets its place at the end.
   func writeBundleFile(
     to output: PartialOutput, _ progress: ((ConversionStep) -> Void)?
   ) throws {
     let base = backgroundBase
     let contents = try BundleContents(of: self)
     var manifest = try manifest(BundleBase(unknown: request))
-    manifest.complete(with: contents.items.map(\.unhashedFile), contents.packedTensors)
+    manifest.plan(contents.items.map(\.unhashedFile), contents.packedTensors)
     let layout = try manifest.archiveLayout(
       textByteCount: manifest.text.utf8.count, at: request.destination)
     let file = try output.partialFile(
@@ -65,7 +63,7 @@ extension Conversion {
       checkpointByteCount: request.output.checkpointByteCount,
       firstHashedByte: layout.manifestPlaceByteCount)
     let archive = try PartialArchive(layout, in: file)
-    var files: [BundleManifest.File] = []
+    var files: [FileRecord] = []
     for item in contents.items {
       let place = try archive.nextFile()
       switch item.contents {
@@ -75,10 +73,15 @@ extension Conversion {
       case .weights(let layout):
         try stream(to: output).write(layout, to: place, progress: progress)
       }
-      files.append(place.file(at: item.path))
+      files.append(place.record(at: item.path))
     }
+    let tree = BundleManifest.treeContents(of: files)
+    let place = try archive.nextFile()
+    try place.write(unsafe tree.span.extracting(place.byteCount...).bytes)
     manifest = try self.manifest(try base.value())
-    manifest.complete(with: files, contents.packedTensors)
+    manifest.complete(
+      with: files.map(\.file), tree: place.record(at: BundleManifest.Tree.fileName).file,
+      contents.packedTensors)
     try archive.finish(manifest: manifest.text)
     _ = try file.finish()
   }

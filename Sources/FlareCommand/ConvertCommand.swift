@@ -1,5 +1,6 @@
 import Adapters
 import ArgumentParser
+import Bundles
 import Conversion
 import Files
 import Models
@@ -60,6 +61,7 @@ struct ConvertCommand: ParsableCommand {
   @OptionGroup var adapters: AdapterOptions
   @OptionGroup var split: SplitOptions
   @OptionGroup var options: ConversionOptions
+  @OptionGroup var signature: SignatureOptions
   @OptionGroup var outputArguments: OutputArguments
   @OptionGroup var compute: ComputeOptions
 
@@ -84,7 +86,9 @@ struct ConvertCommand: ParsableCommand {
       guard split.base == nil else {
         throw ValidationError("'--base' is for adapters and checkpoints, and a model is given")
       }
-      let files = try ModelFiles(model)
+      let files = try ModelFiles(model, requiring: try signature.keys())
+      // What is written has hashes of its own: nothing damaged may get some.
+      try files.bundle?.pieces?.checkAll()
       var request = ConversionRequest(
         model: files, adapters: try adapters.read(for: files, with: kernels),
         destination: output,
@@ -121,6 +125,7 @@ struct ConvertCommand: ParsableCommand {
         ("--probe", !probe.isEmpty),
         ("--dtype", options.dtype != nil), ("--no-source", options.noSource),
         ("--source-alignment", options.sourceAlignment != nil), ("--json", options.json),
+        ("--require-signature", !signature.requireSignature.isEmpty),
       ] + outputArguments.given
     guard let option = given.first(where: \.1)?.0 else { return }
     throw ValidationError("'\(option)' is for models, and \(what) is given")

@@ -10,13 +10,16 @@ import SystemPackage
 struct VerifyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "verify",
-    abstract: "Check every byte of a bundle against its manifest.",
+    abstract: "Check every byte of a bundle against its manifest, and who signed that.",
     discussion: """
+      Damage is told by its place: the file, the bytes, and the tensors in them. Signatures in the \
+      bundle are always checked; whose they are, only --key can tell.
       --numeric also asks the model what it was asked when it was made, and compares the answers.
 
       EXAMPLE:
         flare verify model.flare
         flare verify model.flare --numeric
+        flare verify model.flare --key acme.pub
       """)
 
   @Argument(help: "A bundle directory or a .flare file.")
@@ -24,6 +27,11 @@ struct VerifyCommand: ParsableCommand {
 
   @Flag(help: "Run the probes that 'flare convert --probe' stored in the bundle.")
   var numeric = false
+  @Option(
+    help: ArgumentHelp(
+      "A public key: the bundle is refused unless this one, or another given the same way, has "
+        + "signed it.", valueName: "key.pub"))
+  var key: [FilePath] = []
 
   @Flag(help: "Print JSON.")
   var json = false
@@ -31,15 +39,23 @@ struct VerifyCommand: ParsableCommand {
   func run() throws {
     guard bundle.exists else { throw FileError(.notFound, bundle) }
     let bar = ProgressBar("Verifying", total: bundle.treeByteCount, unit: .bytes)
-    let manifest = try bar.during {
-      try Bundle.verify(bundle, workerCount: ThreadPool.coreCount) { bar.advance(by: $0) }
+    let keys = try key.map { try VerifyingKey(contentsOf: $0) }
+    let result = try bar.during {
+      try Bundle.verify(bundle, requiring: keys, workerCount: ThreadPool.coreCount) {
+        bar.advance(by: $0)
+      }
     }
+    let manifest = result.manifest
     let byteCount = manifest.files.reduce(0) { $0 + $1.byteCount }
     let probes = try numeric ? checkProbes() : nil
     if json {
       var document: JSONObject = [
         "bundle": .string(bundle.string), "files": .integer(manifest.files.count),
         "bytes": .integer(byteCount),
+        "signers": .array(
+          result.signers.map {
+            ["key": .string($0.description), "expected": .boolean(keys.contains($0))]
+          }),
       ]
       if let probes {
         document["probes"] = .integer(probes.count)
@@ -49,7 +65,7 @@ struct VerifyCommand: ParsableCommand {
     } else {
       standardOutput.write(
         "\(bundle): all \(manifest.files.count) files match their SHA-256, \(byteText(byteCount))\n"
-      )
+          + signatureText(result.signers, expecting: keys))
       if let probes {
         standardOutput.write(
           "\(bundle): \(probes.count) probes give the logits they gave, within "
@@ -64,5 +80,17 @@ struct VerifyCommand: ParsableCommand {
       throw ValidationError("\(bundle) holds no probes, which 'flare convert --probe' stores")
     }
     return try probes.check(try LanguageModel(files, with: try Kernels()), at: bundle)
+  }
+
+  /// A line for each key that signed.
+  private func signatureText(_ signers: [VerifyingKey], expecting keys: [VerifyingKey]) -> String {
+    if signers.isEmpty { return "not signed\n" }
+    return signers.map { signer in
+      let note =
+        keys.contains(signer)
+        ? "as required"
+        : keys.isEmpty ? "whoever that is: pass --key to check it" : "not among the keys given"
+      return "signed by \(signer), \(note)\n"
+    }.joined()
   }
 }

@@ -37,13 +37,27 @@ public struct ModelFiles: Sendable {
 
   /// Finds out what is at `path` and opens it.
   ///
-  /// - Throws: a `FlareError` when it is no model, or its files are malformed.
-  public init(_ path: FilePath) throws {
+  /// - Parameters:
+  ///   - keys: of which one has to have signed the model, which then has to be a bundle, if there are
+  ///     any.
+  ///   - checksFiles: whether the bytes of a bundle's files are checked, those of its tensors by
+  ///     `bundle.pieces`.
+  /// - Throws: a `FlareError` when it is no model, its files are malformed, or none of the keys has
+  ///   signed.
+  public init(
+    _ path: FilePath, requiring keys: [VerifyingKey] = [], checksFiles: Bool = false
+  ) throws {
     guard path.exists else { throw FileError(.notFound, path) }
     if Bundle.isBundle(path) {
-      let bundle = try Bundle(path, workerCount: ThreadPool.coreCount)
+      let bundle = try Bundle(
+        path, requiring: keys, checksFiles: checksFiles, workerCount: ThreadPool.coreCount)
       guard bundle.manifest.kind == .model else { throw Self.noModel(bundle.manifest.kind, path) }
       try self.init(bundle, at: path, tensors: bundle.tensors)
+    } else if !keys.isEmpty {
+      throw ModelError(
+        .notAModel,
+        "\(path): is no bundle, so it has no signature, and one is required. Convert it to a bundle "
+          + "and sign that")
     } else if path.appending(Self.configurationName).exists {
       try self.init(huggingFace: path)
     } else if GGUFFile.isGGUF(path) {
@@ -166,7 +180,8 @@ public struct ModelFiles: Sendable {
     companionNames.contains(name) || name.hasSuffix(".safetensors")
       || name.hasSuffix(".safetensors.index.json")
       || [
-        configurationName, BundleManifest.fileName, MergeRecord.fileName, "adapters", "README.md",
+        configurationName, BundleManifest.fileName, BundleManifest.Tree.fileName,
+        BundleSignatures.fileName, MergeRecord.fileName, "adapters", "README.md",
       ]
       .contains(name)
   }
