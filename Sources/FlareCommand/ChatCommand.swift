@@ -63,7 +63,8 @@ struct ChatCommand: ParsableCommand {
 
   private func run(_ files: ModelFiles, _ options: GenerationOptions) throws {
     let template = try chat.template(of: files)
-    let model = try adapters.open(files, with: try compute.kernels())
+    let model = try adapters.open(
+      files, requiring: try trust.signature.keys(), with: try compute.kernels())
     let context =
       context ?? min(model.configuration.maximumPositionCount, Self.standardContext)
     let conversation = try Conversation(with: model, template, options, contextSize: context)

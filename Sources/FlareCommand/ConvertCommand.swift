@@ -90,7 +90,9 @@ struct ConvertCommand: ParsableCommand {
       // What is written has hashes of its own: nothing damaged may get some.
       try files.bundle?.pieces?.checkAll()
       var request = ConversionRequest(
-        model: files, adapters: try adapters.read(for: files, with: kernels),
+        model: files,
+        adapters: try adapters.read(
+          for: files, requiring: try signature.keys(), with: kernels),
         destination: output,
         form: try to.map { try $0.modelForm } ?? ConversionRequest.Form(destination: output),
         quantization: quantize?.scheme, preset: quantize?.preset,

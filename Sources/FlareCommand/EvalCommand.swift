@@ -47,7 +47,7 @@ struct EvalCommand: ParsableCommand {
     let questions = try QuestionSet(contentsOf: data)
     let files = try trust.open(model)
     let result = try trust.checking(files) {
-      let model = try adapters.open(files, with: kernels)
+      let model = try adapters.open(files, requiring: try trust.signature.keys(), with: kernels)
       let bar = ProgressBar("Asking", total: questions.questions.count, unit: .items)
       return try bar.during {
         try ExactMatch(

@@ -108,7 +108,7 @@ struct RunCommand: ParsableCommand {
   private func run(
     _ files: ModelFiles, _ options: GenerationOptions, with kernels: Kernels
   ) throws {
-    let model = try adapters.open(files, with: kernels)
+    let model = try adapters.open(files, requiring: try trust.signature.keys(), with: kernels)
     let template = chat ? try chatOptions.template(of: files) : nil
     if let batch {
       let file = try RequestFile(batch, for: model, generation, sourceOptions)
