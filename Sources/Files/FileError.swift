@@ -28,7 +28,7 @@ public struct FileError: FlareError {
   }
 
   /// The failure of reading `path` with the system's error `errno`.
-  init(reading path: FilePath, _ errno: Errno) {
+  package init(reading path: FilePath, _ errno: Errno) {
     switch errno {
     case .noSuchFileOrDirectory: self.init(.notFound, path)
     case .notDirectory: self.init(.notADirectory, path)
@@ -37,7 +37,7 @@ public struct FileError: FlareError {
   }
 
   /// The failure of writing `path` with the system's error `errno`.
-  init(writing path: FilePath, _ errno: Errno) {
+  package init(writing path: FilePath, _ errno: Errno) {
     switch errno {
     case .noSpace: self.init(.noSpace, path)
     case .fileExists, .directoryNotEmpty: self.init(.exists, path)
