@@ -1,5 +1,4 @@
 import Files
-
 public import SystemPackage
 
 extension RegistryClient {

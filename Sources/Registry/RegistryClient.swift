@@ -31,7 +31,7 @@ public struct RegistryClient: Sendable {
     public var idleTimeout: Duration = .seconds(60)
     /// A blob of this many bytes or fewer is sent in one request.
     public var wholeBlobByteCount = 16 << 20
-    /// The bytes of each request of a longer one. Some gateways take no more than 100 MB at a time.
+    /// The bytes of each request of a longer one; some gateways take no more than 100 MB at a time.
     public var chunkByteCount = 64 << 20
 
     public init() {}

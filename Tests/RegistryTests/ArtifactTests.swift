@@ -36,7 +36,7 @@ struct ArtifactTests {
       Void
   ) async throws {
     let registry = StubRegistry()
-    try await StubServer.with(registry.answer) { stub in
+    try await StubServer.serving(registry.answer) { stub in
       try await withTemporaryDirectory { folder in
         try await RegistryClient.withClient(.test) { client in
           let reference = try RegistryReference("\(stub.host)/m:v1")
@@ -90,7 +90,8 @@ struct ArtifactTests {
     }
   }
 
-  @Test func `files that the caller has are not fetched, and are hashed when placed`() async throws {
+  @Test func `files that the caller has are not fetched, and are hashed when placed`() async throws
+  {
     try await withArtifact { client, reference, _, folder, stub in
       let own = folder.appending("source-0")
       let digest = try ContentDigest(of: own)

@@ -24,11 +24,11 @@ struct AuthenticationTests {
   }
 
   @Test func `a user and password are sent only when they are asked for`() async throws {
-    try await StubServer.with { request, _ in
+    try await StubServer.serving { request, _ in
       request.headers.first(name: "Authorization") == nil
         ? StubServer.Answer(.unauthorized, ["WWW-Authenticate": #"Basic realm="x""#])
         : StubServer.Answer(.ok)
-    } _: { stub in
+    } during: { stub in
       var configuration = RegistryClient.Configuration.test
       configuration.credentials = [try Self.credentials(for: stub)]
       #expect(try await ask(stub, configuration))
@@ -39,11 +39,11 @@ struct AuthenticationTests {
   }
 
   @Test func `what worked once is sent at once the next time`() async throws {
-    try await StubServer.with { request, _ in
+    try await StubServer.serving { request, _ in
       request.headers.first(name: "Authorization") == nil
         ? StubServer.Answer(.unauthorized, ["WWW-Authenticate": #"Basic realm="x""#])
         : StubServer.Answer(.ok)
-    } _: { stub in
+    } during: { stub in
       var configuration = RegistryClient.Configuration.test
       configuration.credentials = [try Self.credentials(for: stub)]
       try await RegistryClient.withClient(configuration) { client in
@@ -57,9 +57,9 @@ struct AuthenticationTests {
   }
 
   @Test func `a wrong password is reported and not tried twice`() async throws {
-    try await StubServer.with { _, _ in
+    try await StubServer.serving { _, _ in
       StubServer.Answer(.unauthorized, ["WWW-Authenticate": #"Basic realm="x""#])
-    } _: { stub in
+    } during: { stub in
       var configuration = RegistryClient.Configuration.test
       configuration.credentials = [try Self.credentials(for: stub)]
       let error = await #expect(throws: RegistryError.self) { try await ask(stub, configuration) }
@@ -70,9 +70,9 @@ struct AuthenticationTests {
   }
 
   @Test func `without a password the error says how to give one`() async throws {
-    try await StubServer.with { _, _ in
+    try await StubServer.serving { _, _ in
       StubServer.Answer(.unauthorized, ["WWW-Authenticate": #"Basic realm="x""#])
-    } _: { stub in
+    } during: { stub in
       let error = await #expect(throws: RegistryError.self) { try await ask(stub) }
       #expect(error?.code == .unauthorized)
       #expect(error?.detail.contains("Set FLARE_REGISTRY_USER and FLARE_REGISTRY_PASSWORD") == true)
@@ -80,9 +80,9 @@ struct AuthenticationTests {
   }
 
   @Test func `credentials of another registry are not sent`() async throws {
-    try await StubServer.with { _, _ in
+    try await StubServer.serving { _, _ in
       StubServer.Answer(.unauthorized, ["WWW-Authenticate": #"Basic realm="x""#])
-    } _: { stub in
+    } during: { stub in
       var configuration = RegistryClient.Configuration.test
       configuration.credentials = [
         // The same host, but another port is another server.
@@ -120,9 +120,9 @@ struct AuthenticationTests {
   }
 
   @Test func `a token is fetched for the scope and sent to the registry`() async throws {
-    try await StubServer.with { request, _ in
+    try await StubServer.serving { request, _ in
       Self.tokenServer(request, tokens: ["abc.def"])
-    } _: { stub in
+    } during: { stub in
       var configuration = RegistryClient.Configuration.test
       configuration.credentials = [try Self.credentials(for: stub)]
       #expect(try await ask(stub, configuration))
@@ -139,9 +139,9 @@ struct AuthenticationTests {
   }
 
   @Test func `anonymous clients fetch a token too`() async throws {
-    try await StubServer.with { request, _ in
+    try await StubServer.serving { request, _ in
       Self.tokenServer(request, tokens: ["t"], needsPassword: false)
-    } _: { stub in
+    } during: { stub in
       let answer = try await ask(stub)
       #expect(answer)
       #expect(!stub.requests[1].headers.contains(name: "Authorization"))
@@ -149,9 +149,9 @@ struct AuthenticationTests {
   }
 
   @Test func `a push asks for a token that serves for all of it`() async throws {
-    try await StubServer.with { request, _ in
+    try await StubServer.serving { request, _ in
       Self.tokenServer(request, tokens: ["t"], needsPassword: false)
-    } _: { stub in
+    } during: { stub in
       try await RegistryClient.withClient(.test) { client in
         _ = try await client.hasBlob(
           Self.server.blob.digest, in: RegistryReference("\(stub.host)/a/b"), toPush: true)
@@ -163,11 +163,11 @@ struct AuthenticationTests {
   }
 
   @Test func `a token that has expired is replaced`() async throws {
-    try await StubServer.with { request, before in
+    try await StubServer.serving { request, before in
       // The first token serves for one request.
       let isOld = before.contains { $0.headers.first(name: "Authorization") == "Bearer old" }
       return Self.tokenServer(request, tokens: [isOld ? "new" : "old"], needsPassword: false)
-    } _: { stub in
+    } during: { stub in
       try await RegistryClient.withClient(.test) { client in
         for _ in 0..<2 {
           let isThere = try await client.hasBlob(
@@ -180,13 +180,13 @@ struct AuthenticationTests {
   }
 
   @Test func `a password is not sent to a stranger for a token`() async throws {
-    try await StubServer.with { request, _ in
+    try await StubServer.serving { request, _ in
       Self.tokenServer(request, tokens: ["t"])
-    } _: { stranger in
+    } during: { stranger in
       let strangerHost = "localhost:\(stranger.port)"
-      try await StubServer.with { request, _ in
+      try await StubServer.serving { request, _ in
         Self.tokenServer(request, tokens: ["t"], realmHost: strangerHost)
-      } _: { stub in
+      } during: { stub in
         var configuration = RegistryClient.Configuration.test
         configuration.credentials = [try Self.credentials(for: stub)]
         let error = await #expect(throws: RegistryError.self) {
@@ -229,9 +229,9 @@ struct AuthenticationTests {
   func `a token server without TLS or without an address is refused`(
     realm: String, code: RegistryError.Code
   ) async throws {
-    try await StubServer.with { _, _ in
+    try await StubServer.serving { _, _ in
       StubServer.Answer(.unauthorized, ["WWW-Authenticate": #"Bearer realm="\#(realm)""#])
-    } _: { stub in
+    } during: { stub in
       let error = await #expect(throws: RegistryError.self) { try await ask(stub) }
       #expect(error?.code == code, "\(error?.description ?? "")")
     }
@@ -241,24 +241,26 @@ struct AuthenticationTests {
     "", "{}", #"{"token": ""}"#, #"{"token": "a\nb"}"#, #"{"token": 5}"#, "<html>",
   ])
   func `an answer without a token is refused`(text: String) async throws {
-    try await StubServer.with { request, _ in
+    try await StubServer.serving { request, _ in
       request.path == "/token"
         ? StubServer.Answer(.ok, text: text)
         : Self.tokenServer(request, tokens: ["t"], needsPassword: false)
-    } _: { stub in
+    } during: { stub in
       let error = await #expect(throws: RegistryError.self) { try await ask(stub) }
       #expect(error?.code == .unexpectedAnswer)
     }
   }
 
   @Test func `a redirect keeps the credentials at home`() async throws {
-    try await StubServer.with { request, _ in Self.server.answer(request) } _: { storage in
-      try await StubServer.with { request, _ in
+    try await StubServer.serving { request, _ in
+      Self.server.answer(request)
+    } during: { storage in
+      try await StubServer.serving { request, _ in
         request.headers.first(name: "Authorization") == nil
           ? StubServer.Answer(.unauthorized, ["WWW-Authenticate": #"Basic realm="x""#])
           : StubServer.Answer(
             .temporaryRedirect, ["Location": "http://\(storage.host)/elsewhere?signature=1"])
-      } _: { stub in
+      } during: { stub in
         var configuration = RegistryClient.Configuration.test
         configuration.credentials = [try Self.credentials(for: stub)]
         try await withTemporaryDirectory { [configuration] folder in
@@ -276,9 +278,9 @@ struct AuthenticationTests {
   }
 
   @Test func `redirects without end are given up`() async throws {
-    try await StubServer.with { request, before in
+    try await StubServer.serving { request, before in
       StubServer.Answer(.found, ["Location": "/\(before.count)"])
-    } _: { stub in
+    } during: { stub in
       let error = await #expect(throws: RegistryError.self) { try await ask(stub) }
       #expect(error?.detail == "was redirected more than 5 times")
       #expect(stub.requests.count == 6)

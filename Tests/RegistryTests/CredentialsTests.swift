@@ -51,7 +51,9 @@ struct CredentialsTests {
     ("R.example", "r.example"), ("https://index.docker.io/v1/", "registry-1.docker.io"),
   ])
   func `docker's config.json gives the credentials of a host`(key: String, host: String) throws {
-    let text = #"{"auths": {"other.example": {"auth": "eDp5"}, "\#(key)": {"auth": "YWRhOnA6dw=="}}}"#
+    let text = """
+      {"auths": {"other.example": {"auth": "eDp5"}, "\(key)": {"auth": "YWRhOnA6dw=="}}}
+      """
     let credentials = try docker(text, host: host)
     let expected = try RegistryCredentials(host: host, user: "ada", password: "p:w")
     #expect(credentials == expected)

@@ -57,8 +57,14 @@ struct ManifestTests {
   }
 
   @Test(arguments: [
-    (#""artifactType":"application/vnd.cncf.model.manifest.v1+json","#, "", "'application/vnd.cncf.model.config.v1+json', expected the ModelPack"),
-    ("vnd.cncf.model.manifest", "vnd.example.thing", "is of the type 'application/vnd.example.thing.v1+json'"),
+    (
+      #""artifactType":"application/vnd.cncf.model.manifest.v1+json","#, "",
+      "'application/vnd.cncf.model.config.v1+json', expected the ModelPack"
+    ),
+    (
+      "vnd.cncf.model.manifest", "vnd.example.thing",
+      "is of the type 'application/vnd.example.thing.v1+json'"
+    ),
     ("vnd.cncf.model.config", "vnd.oci.image.config", "has a configuration of the type"),
     ("vnd.oci.image.manifest", "vnd.oci.image.index", "is an index of several artifacts"),
     (#""schemaVersion":2"#, #""schemaVersion":1"#, "schema version 1"),
@@ -88,7 +94,9 @@ struct ManifestTests {
   @Test func `no cut and no changed byte of a manifest makes it trap`() {
     let text = Array(Self.manifest(["a", "b/c"]).text.utf8)
     for index in text.indices {
-      for change in [text[..<index] + [], text[..<index] + [text[index] ^ 1] + text[(index + 1)...]] {
+      for change in [
+        text[..<index] + [], text[..<index] + [text[index] ^ 1] + text[(index + 1)...],
+      ] {
         let manifest = try? ArtifactManifest(parsing: Array(change), from: "x")
         _ = try? manifest?.entries(from: "x")
         #expect(change.count == text.count || manifest == nil)

@@ -22,7 +22,8 @@ struct RealRegistry {
   static let user = "ada"
   static let password = "pass:word ü"
   // Made with `htpasswd -nbB`.
-  private static let passwordFile = "ada:$2y$05$9c1G6wkv569pbSLjm/Gqi.io7R316ha.bn9VXcIOfA.llv6k/Ca2m\n"
+  private static let passwordFile =
+    "ada:$2y$05$9c1G6wkv569pbSLjm/Gqi.io7R316ha.bn9VXcIOfA.llv6k/Ca2m\n"
 
   /// Runs `body` with an empty registry that ends when `body` does.
   ///

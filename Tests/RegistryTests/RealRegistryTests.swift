@@ -8,7 +8,8 @@ import Testing
 
 /// The same against the registry that people run, Debian's `docker-registry`.
 @Suite(
-  .enabled(if: RealRegistry.isHere, "docker-registry is not on the PATH; tools/setup --tests gets it"),
+  .enabled(
+    if: RealRegistry.isHere, "docker-registry is not on the PATH; tools/setup --tests gets it"),
   .serialized)
 struct RealRegistryTests {
   private var configuration: RegistryClient.Configuration {
@@ -111,7 +112,8 @@ struct RealRegistryTests {
   private func damageStart(of digest: ContentDigest, in registry: RealRegistry) throws {
     let path = registry.storage.pushing(
       FilePath(
-        "docker/registry/v2/blobs/sha256/\(digest.hexadecimal.prefix(2))/\(digest.hexadecimal)/data"))
+        "docker/registry/v2/blobs/sha256/\(digest.hexadecimal.prefix(2))/\(digest.hexadecimal)/data"
+      ))
     var bytes = try path.readBytes()
     bytes[0] ^= 1
     try path.overwrite(bytes)

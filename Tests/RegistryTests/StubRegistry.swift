@@ -72,7 +72,8 @@ final class StubRegistry: Sendable {
         status, ["Location": Self.location(id), "Range": "0-\(max(0, kept.count - 1))"])
     }
     if request.method == .GET { return progress(.noContent) }
-    if let range = request.headers.first(name: "Content-Range"), !range.hasPrefix("\(kept.count)-") {
+    if let range = request.headers.first(name: "Content-Range"), !range.hasPrefix("\(kept.count)-")
+    {
       return progress(.rangeNotSatisfiable)
     }
     let fault = request.body.isEmpty ? nil : faults.withLock { $0.isEmpty ? nil : $0.removeFirst() }

@@ -55,9 +55,9 @@ final class StubServer: Sendable {
   var host: String { "127.0.0.1:\(port)" }
 
   /// Runs `body` with a server whose answers `answer` gives; `answer` is told of the requests before.
-  static func with<Result>(
+  static func serving<Result>(
     _ answer: @escaping @Sendable (Request, _ before: [Request]) -> Answer,
-    _ body: (StubServer) async throws -> Result
+    during body: (StubServer) async throws -> Result
   ) async throws -> Result {
     let handlers = Mutex<[@Sendable (Request) -> Answer]>([])
     let bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -114,7 +114,8 @@ private final class StubHandler: ChannelInboundHandler {
     case .end:
       guard let head else { return }
       let answer = answer(
-        StubServer.Request(method: head.method, target: head.uri, headers: head.headers, body: body))
+        StubServer.Request(method: head.method, target: head.uri, headers: head.headers, body: body)
+      )
       write(answer, to: head, context)
     }
   }

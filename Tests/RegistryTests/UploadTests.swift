@@ -20,7 +20,7 @@ struct UploadTests {
     var configuration = RegistryClient.Configuration.test
     configuration.wholeBlobByteCount = inParts ? 1000 : 10_000_000
     configuration.chunkByteCount = 300_000
-    try await StubServer.with(registry.answer) { [configuration] stub in
+    try await StubServer.serving(registry.answer) { [configuration] stub in
       try await withTemporaryDirectory { folder in
         let path = folder.appending("file")
         try path.overwrite(bytes)
@@ -94,7 +94,8 @@ struct UploadTests {
     #expect(registry.blobs == [Self.digest.description: Self.bytes])
   }
 
-  @Test func `a single byte, which a registry cannot tell from none, spoils nothing`() async throws {
+  @Test func `a single byte, which a registry cannot tell from none, spoils nothing`() async throws
+  {
     let registry = StubRegistry(faults: [.breaks(after: 1)])
     try await push(to: registry) { requests, _, log in
       #expect(requests.count { $0.method == .POST } == 2)
@@ -148,10 +149,10 @@ struct UploadTests {
   }
 
   @Test func `an upload that is sent to another server takes no credentials along`() async throws {
-    try await StubServer.with { _, _ in
+    try await StubServer.serving { _, _ in
       StubServer.Answer(.unauthorized, ["WWW-Authenticate": #"Basic realm="x""#])
-    } _: { stranger in
-      try await StubServer.with { request, _ in
+    } during: { stranger in
+      try await StubServer.serving { request, _ in
         switch (request.method, request.headers.contains(name: "Authorization")) {
         case (_, false):
           StubServer.Answer(.unauthorized, ["WWW-Authenticate": #"Basic realm="x""#])
@@ -159,7 +160,7 @@ struct UploadTests {
         default:
           StubServer.Answer(.accepted, ["Location": "http://\(stranger.host)/upload"])
         }
-      } _: { stub in
+      } during: { stub in
         var configuration = RegistryClient.Configuration.test
         configuration.credentials = [
           try RegistryCredentials(host: stub.host, user: "ada", password: "secret")

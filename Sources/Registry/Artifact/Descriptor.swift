@@ -20,10 +20,15 @@ public struct Descriptor: Sendable, Hashable {
 extension Descriptor {
   /// Reads a descriptor; members that only other kinds of artifact use are ignored.
   ///
-  /// - Throws: `RegistryError` or `JSONFieldError`.
-  init(_ fields: JSONFields) throws {
+  /// - Throws: `JSONFieldError` when a member is missing or wrong.
+  init(_ fields: JSONFields) throws(JSONFieldError) {
     mediaType = try fields.required("mediaType")
-    digest = try ContentDigest(fields.required("digest", as: String.self))
+    let digest = try fields.required("digest", as: String.self)
+    do {
+      self.digest = try ContentDigest(digest)
+    } catch {
+      throw JSONFieldError("\(fields.subject): \(error)")
+    }
     byteCount = try fields.required("size")
     guard byteCount >= 0 else {
       throw JSONFieldError("\(fields.subject): 'size' is \(byteCount), expected 0 or more")

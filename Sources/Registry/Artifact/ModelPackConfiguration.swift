@@ -67,8 +67,8 @@ extension ModelPackConfiguration {
       ("config", "format", \.format), ("config", "paramSize", \.parameterSize),
       ("config", "precision", \.precision), ("config", "quantization", \.quantization),
     ]
-  private static let lists:
-    [(key: String, path: any WritableKeyPath<Self, [String]> & Sendable)] = [
+  private static let lists: [(key: String, path: any WritableKeyPath<Self, [String]> & Sendable)] =
+    [
       ("authors", \.authors), ("datasetsURL", \.datasetURLs), ("licenses", \.licenses),
     ]
 

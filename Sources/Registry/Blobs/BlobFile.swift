@@ -90,7 +90,9 @@ final class BlobFile {
 
 extension ByteBuffer {
   /// Appends what a file holds at `offset`: some of at most `limit` bytes, none at its end.
-  mutating func fill(from descriptor: SystemPackage.FileDescriptor, at offset: Int, upTo limit: Int) throws {
+  mutating func fill(from descriptor: SystemPackage.FileDescriptor, at offset: Int, upTo limit: Int)
+    throws
+  {
     _ = try unsafe writeWithUnsafeMutableBytes(minimumWritableBytes: limit) {
       unsafe try descriptor.read(
         fromAbsoluteOffset: Int64(offset),

@@ -48,7 +48,8 @@ struct FileBytes: AsyncSequence, Sendable {
 
     private func opened() throws -> SystemPackage.FileDescriptor {
       if let descriptor { return descriptor }
-      let opened = try SystemPackage.FileDescriptor.open(source.path, .readOnly, options: .closeOnExec)
+      let opened = try SystemPackage.FileDescriptor.open(
+        source.path, .readOnly, options: .closeOnExec)
       descriptor = opened
       return opened
     }

@@ -80,7 +80,9 @@ extension RegistryClient {
     }
     while current.byteCount < byteCount {
       let chunk = max(configuration.chunkByteCount, current.minimumChunkByteCount)
-      let range = current.byteCount..<(byteCount - current.byteCount > chunk
+      let range =
+        current
+        .byteCount..<(byteCount - current.byteCount > chunk
         ? current.byteCount + chunk : byteCount)
       try await sendPart(range, of: upload, in: &current)
       session = current

@@ -119,7 +119,8 @@ extension RegistryClient {
     guard server.isEncrypted || server.isLoopback || isPlainByWish else {
       throw RegistryError(
         .insecure, subject,
-        "its token server '\(server.host.inMessage)' is reached without TLS; nothing was sent there")
+        "its token server '\(server.host.inMessage)' is reached without TLS; nothing was sent there"
+      )
     }
     guard
       !sendsSecret || server.isNeighbour(of: registry)

@@ -4,7 +4,9 @@
   import Foundation
 #endif
 
-/// The server behind an address: scheme, host and port. Secrets of one are no business of another.
+/// The server behind an address: scheme, host and port.
+///
+/// Secrets of one are no business of another.
 struct HTTPOrigin: Sendable, Hashable {
   let isEncrypted: Bool
   /// In lower case, without brackets.

@@ -88,7 +88,7 @@ extension RegistryClient {
     return second
   }
 
-  /// Sends one HTTP request. The time-outs for silence bound it; its body may take any time.
+  /// Sends one HTTP request, which silence ends and nothing else: a body may take any time.
   func execute(_ request: HTTPClientRequest) async throws -> HTTPClientResponse {
     try await http.execute(request, deadline: .distantFuture)
   }
@@ -107,7 +107,8 @@ extension RegistryRequest {
     guard origin.isEncrypted || url.scheme?.lowercased() == "http" else {
       throw RegistryError(
         .insecure, subject,
-        "was sent to '\(location.inMessage)', which would go on without TLS; nothing was sent there")
+        "was sent to '\(location.inMessage)', where it would go on without TLS; it did not go there"
+      )
     }
     return target
   }

@@ -4,6 +4,7 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 import NIOSSL
+import SystemPackage
 
 extension RegistryRequest {
   /// What an error in the middle of an exchange means: an `Interruption` when the request may
@@ -15,8 +16,8 @@ extension RegistryRequest {
     case let error as NIOConnectionError: return connectionFailure(error)
     case let error as HTTPClientError where Self.passing.contains(error):
       return interruption("\(error.shortDescription)")
-    case is IOError, is ChannelError:
-      return interruption("the connection broke off (\(error))")
+    case let error as IOError: return interruption(Self.reason(error))
+    case is ChannelError: return interruption("the connection broke off (\(error))")
     case HTTPParserError.invalidEOFState, HTTPParserError.closedConnection:
       return interruption("the connection broke off")
     case is NIOSSLError, is BoringSSLError, is NIOSSLExtraError:
@@ -38,11 +39,18 @@ extension RegistryRequest {
     Interruption(error: RegistryError(.unreachable, subject, reason.inMessage))
   }
 
+  /// A failure to reach any of the addresses that a name stands for.
   private func connectionFailure(_ error: NIOConnectionError) -> any Error {
-    guard let first = error.connectionErrors.first else {
+    guard let first = error.connectionErrors.first?.error else {
       return RegistryError(
         .unreachable, subject, "the host '\(error.host.inMessage)' is not known")
     }
-    return interruption("no connection to \(error.host):\(error.port) (\(first.error))")
+    return interruption((first as? IOError).map(Self.reason) ?? "no connection (\(first))")
+  }
+
+  private static func reason(_ error: IOError) -> String {
+    let errno = Errno(rawValue: error.errnoCode)
+    return errno == .connectionRefused
+      ? "nothing answers there (\(errno))" : "the connection broke off (\(errno))"
   }
 }
