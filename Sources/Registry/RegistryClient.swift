@@ -29,6 +29,8 @@ public struct RegistryClient: Sendable {
     public var connectTimeout: Duration = .seconds(10)
     /// How long nothing may arrive, or leave, in the middle of an exchange.
     public var idleTimeout: Duration = .seconds(60)
+    /// How long a registry may take to put a blob together whose parts have all arrived.
+    public var commitTimeout: Duration = .seconds(600)
     /// A blob of this many bytes or fewer is sent in one request.
     public var wholeBlobByteCount = 16 << 20
     /// The bytes of each request of a longer one; some gateways take no more than 100 MB at a time.
@@ -39,6 +41,8 @@ public struct RegistryClient: Sendable {
 
   let configuration: Configuration
   let http: HTTPClient
+  /// Like `http`, but waits longer for answers.
+  let patientHTTP: HTTPClient
   let authorizations = Authorizations()
 
   /// Runs `body` with a client, and closes its connections afterwards.
@@ -48,32 +52,21 @@ public struct RegistryClient: Sendable {
     _ configuration: Configuration = Configuration(),
     _ body: (RegistryClient) async throws -> Result
   ) async throws -> Result {
-    var settings = HTTPClient.Configuration(
-      // Redirects are followed by hand, because they decide where credentials go.
-      redirectConfiguration: .disallow,
-      timeout: HTTPClient.Configuration.Timeout(
-        connect: TimeAmount(configuration.connectTimeout),
-        read: TimeAmount(configuration.idleTimeout), write: TimeAmount(configuration.idleTimeout)))
-    // Failures are counted and reported in one place, which is not inside the connection pool.
-    settings.connectionPool.retryConnectionEstablishment = false
-    if let authorities = configuration.authorities {
-      var tls = TLSConfiguration.makeClientConfiguration()
-      do {
-        tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile(authorities.string))
-      } catch {
-        throw RegistryError(
-          .malformedCredentials, authorities.string, "holds no certificates in PEM form")
-      }
-      settings.tlsConfiguration = tls
-    }
+    let settings = try configuration.httpSettings()
+    var patientSettings = settings
+    patientSettings.timeout.read = TimeAmount(configuration.commitTimeout)
     return try await HTTPClient.withHTTPClient(configuration: settings) { http in
-      try await body(RegistryClient(configuration: configuration, http: http))
+      try await HTTPClient.withHTTPClient(configuration: patientSettings) { patientHTTP in
+        try await body(
+          RegistryClient(configuration: configuration, http: http, patientHTTP: patientHTTP))
+      }
     }
   }
 
-  private init(configuration: Configuration, http: HTTPClient) {
+  private init(configuration: Configuration, http: HTTPClient, patientHTTP: HTTPClient) {
     self.configuration = configuration
     self.http = http
+    self.patientHTTP = patientHTTP
   }
 
   /// Checks that a registry is there and lets this client in.
@@ -81,11 +74,37 @@ public struct RegistryClient: Sendable {
   /// - Parameter host: as references write it.
   /// - Throws: `RegistryError`.
   public func ping(_ host: String) async throws {
-    let place = try RegistryReference(host + "/ping").host
+    guard RegistryHost(host) != nil else {
+      throw RegistryError(.malformedReference, "'\(host.inMessage)'", "is no host name")
+    }
     let request = RegistryRequest(
-      .GET, try Endpoint(registry: place, configuration).url("/v2/"), subject: place)
+      .GET, try Endpoint(registry: host, configuration).url("/v2/"), subject: host)
     try await exchange(request, accepting: [200]) { response in
       try await response.discardBody()
     }
+  }
+}
+
+extension RegistryClient.Configuration {
+  /// - Throws: `RegistryError` when the authorities cannot be read.
+  fileprivate func httpSettings() throws(RegistryError) -> HTTPClient.Configuration {
+    var settings = HTTPClient.Configuration(
+      // Redirects are followed by hand, because they decide where credentials go.
+      redirectConfiguration: .disallow,
+      timeout: HTTPClient.Configuration.Timeout(
+        connect: TimeAmount(connectTimeout), read: TimeAmount(idleTimeout),
+        write: TimeAmount(idleTimeout)))
+    // Failures are counted and reported in one place, which is not inside the connection pool.
+    settings.connectionPool.retryConnectionEstablishment = false
+    guard let authorities else { return settings }
+    var tls = TLSConfiguration.makeClientConfiguration()
+    do {
+      tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile(authorities.string))
+    } catch {
+      throw RegistryError(
+        .malformedCredentials, authorities.string, "holds no certificates in PEM form")
+    }
+    settings.tlsConfiguration = tls
+    return settings
   }
 }

@@ -74,6 +74,21 @@ struct CredentialsTests {
     #expect(error?.code == .malformedCredentials)
   }
 
+  @Test func `the environment comes before config.json`() throws {
+    try withTemporaryDirectory { home in
+      try home.appending(".docker").appending("config.json").writeNew(
+        #"{"auths": {"r.example": {"auth": "YWRhOnA6dw=="}}}"#)
+      var environment = ["HOME": home.string]
+      #expect(
+        try RegistryCredentials.find(for: "r.example", environment: environment)?.user == "ada")
+      #expect(try RegistryCredentials.find(for: "s.example", environment: environment) == nil)
+      environment["FLARE_REGISTRY_USER"] = "bob"
+      environment["FLARE_REGISTRY_PASSWORD"] = "x"
+      #expect(
+        try RegistryCredentials.find(for: "r.example", environment: environment)?.user == "bob")
+    }
+  }
+
   @Test func `config.json is looked for where docker looks`() throws {
     try withTemporaryDirectory { home in
       #expect(DockerConfiguration.defaultPath(environment: ["HOME": home.string]) == nil)

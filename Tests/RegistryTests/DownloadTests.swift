@@ -128,6 +128,12 @@ struct DownloadTests {
     }
   }
 
+  @Test func `a server that breaks off and cannot go on is given up`() async throws {
+    try await expectFailure(.unreachable) { _, _ in
+      StubServer.Answer(.ok, body: Self.server.bytes, cut: 100_000)
+    }
+  }
+
   @Test func `other bytes of the same length are refused and not kept`() async throws {
     let other = sampleBytes(300_000, seed: 2)
     try await expectFailure(.digestMismatch) { _, _ in StubServer.Answer(.ok, body: other) }

@@ -119,6 +119,43 @@ struct RealRegistryTests {
     try path.overwrite(bytes)
   }
 
+  @Test func `connections that break on the way there and back lose nothing`() async throws {
+    try await RealRegistry.with { registry in
+      try await withTemporaryDirectory { folder in
+        let files = try files(in: folder)
+        let port = try #require(registry.host.split(separator: ":").last.flatMap { Int($0) })
+        // In the middle of the first part, of the second, and right behind the head of a request.
+        let digest = try await CuttingProxy.serving(port: port, cuts: [150_000, 450_000, 1_200]) {
+          proxy in
+          try await RegistryClient.withClient(configuration) { client in
+            let log = EventLog()
+            let pushed = try await client.push(
+              files, configuration: ArtifactTests.configuration,
+              to: RegistryReference("\(proxy.host)/team/model:v1"), progress: log.progress)
+            #expect(log.retries.count >= 2)
+            #expect(log.movedByteCount + log.skippedByteCount == 1_000_004)
+            #expect(proxy.remainingCutCount == 0)
+            return pushed.digest
+          }
+        }
+        try await CuttingProxy.serving(port: port, cuts: [100_000, 300_000, 300_000]) { proxy in
+          try await RegistryClient.withClient(configuration) { client in
+            let log = EventLog()
+            let artifact = try await client.pull(
+              RegistryReference("\(proxy.host)/team/model@\(digest)"),
+              into: BlobDirectory(folder.appending("blobs")), progress: log.progress)
+            #expect(log.retries.count >= 2)
+            #expect(log.movedByteCount + log.skippedByteCount == 1_000_004)
+            for (file, source) in zip(artifact.files, files) {
+              guard case .fetched(let blob) = file.source else { continue }
+              #expect(try blob.readBytes() == source.source.readBytes())
+            }
+          }
+        }
+      }
+    }
+  }
+
   @Test func `what is not there is not found`() async throws {
     try await RealRegistry.with { registry in
       try await RegistryClient.withClient(configuration) { client in

@@ -42,6 +42,8 @@ extension RegistryClient {
     var request = RegistryRequest(
       .GET, try reference.url("blobs/\(blob.digest)", configuration),
       subject: "\(reference.place)@\(blob.digest)", access: reference.access(mayPush: false))
+    // The most that was ever there: bytes that come again are no progress, so there is an end.
+    var best = file.byteCount
     try await configuration.retries.run(reporting: progress.retryReport) {
       let start = file.byteCount
       guard start < blob.byteCount else { return }
@@ -52,7 +54,8 @@ extension RegistryClient {
           try await receive(response, of: blob, about: request.subject, into: file, meter)
         }
       } catch var interruption as Interruption {
-        interruption.madeProgress = file.byteCount > start
+        interruption.madeProgress = file.byteCount > best
+        best = max(best, file.byteCount)
         throw interruption
       }
     }

@@ -49,16 +49,21 @@ extension RegistryClient {
     let upload = BlobUpload(
       blob: blob, path: path, reference: reference, meter: ProgressMeter(progress))
     var session: UploadSession?
+    // The most that ever arrived: bytes that arrive again are no progress, so there is an end.
+    var best = 0
     var mayBeginAnew = true
     try await configuration.retries.run(reporting: progress.retryReport) {
-      let start = session?.byteCount ?? 0
       do {
         try await send(upload, in: &session)
       } catch var interruption as Interruption {
         // The failed request may have arrived all the same.
-        if try await hasBlob(blob.digest, in: reference, toPush: true) { return }
-        session = try await resumed(session, of: upload)
-        interruption.madeProgress = session.map { $0.byteCount > start } ?? false
+        if try await hasBlob(blob.digest, in: reference, toPush: true, progress: progress) {
+          return
+        }
+        session = try await resumed(session, of: upload, progress)
+        let arrived = session?.byteCount ?? 0
+        interruption.madeProgress = arrived > best
+        best = max(best, arrived)
         throw interruption
       } catch let error as RegistryError where session.isWorthAnew(after: error) && mayBeginAnew {
         mayBeginAnew = false
@@ -80,10 +85,8 @@ extension RegistryClient {
     }
     while current.byteCount < byteCount {
       let chunk = max(configuration.chunkByteCount, current.minimumChunkByteCount)
-      let range =
-        current
-        .byteCount..<(byteCount - current.byteCount > chunk
-        ? current.byteCount + chunk : byteCount)
+      let end = byteCount - current.byteCount > chunk ? current.byteCount + chunk : byteCount
+      let range = current.byteCount..<end
       try await sendPart(range, of: upload, in: &current)
       session = current
     }
@@ -136,18 +139,21 @@ extension RegistryClient {
     }
     let headers: HTTPHeaders =
       range.isEmpty ? ["Content-Length": "0"] : ["Content-Type": "application/octet-stream"]
-    let request = upload.request(.PUT, url, headers: headers, sending: range)
+    var request = upload.request(.PUT, url, headers: headers, sending: range)
+    // The registry may read a long blob through before it answers.
+    request.isPatient = range.isEmpty
     try await exchangeOnce(request, accepting: [201]) { try await $0.discardBody() }
   }
 
   /// Asks the registry how far an upload has come; nil when it has to begin anew.
   private func resumed(
-    _ session: UploadSession?, of upload: BlobUpload
+    _ session: UploadSession?, of upload: BlobUpload, _ progress: TransferProgress?
   ) async throws -> UploadSession? {
     guard var session, upload.blob.byteCount > configuration.wholeBlobByteCount else { return nil }
     let request = upload.request(.GET, session.url)
     do {
-      return try await exchange(request, accepting: [204, 202, 200]) { response in
+      return try await exchange(request, accepting: [204, 202, 200], progress: progress) {
+        response in
         try await response.discardBody()
         guard let byteCount = response.storedByteCount, byteCount <= upload.blob.byteCount else {
           return nil
@@ -162,65 +168,5 @@ extension RegistryClient {
       // Some registries give up an upload that broke off in the middle of a request.
       return nil
     }
-  }
-}
-
-/// A blob on its way to a repository.
-private struct BlobUpload: Sendable {
-  let blob: Descriptor
-  let path: FilePath
-  let reference: RegistryReference
-  let meter: ProgressMeter
-
-  var subject: String { "\(reference.place)@\(blob.digest)" }
-
-  /// - Parameter range: the bytes of the file that are the body; none when it is empty.
-  func request(
-    _ method: HTTPMethod, _ url: URL, headers: HTTPHeaders = [:], sending range: Range<Int> = 0..<0
-  ) -> RegistryRequest {
-    var request = RegistryRequest(
-      method, url, subject: subject, headers: headers, access: reference.access(mayPush: true))
-    if !range.isEmpty {
-      request.body = { [path, meter] in FileBytes(path: path, range: range, meter: meter).body }
-    }
-    return request
-  }
-}
-
-/// What a registry knows about an upload.
-private struct UploadSession: Sendable {
-  var url: URL
-  /// The bytes that have arrived, which are the first of the blob.
-  var byteCount: Int
-  let minimumChunkByteCount: Int
-}
-
-extension UploadSession? {
-  /// Whether an upload that was refused in its middle may have been forgotten, or resumed at a wrong
-  /// byte, so that another from the beginning can succeed.
-  fileprivate func isWorthAnew(after error: RegistryError) -> Bool {
-    self != nil && [.refused, .notFound, .unexpectedAnswer].contains(error.code)
-  }
-}
-
-extension HTTPClientResponse {
-  /// Where the next request of an upload goes.
-  fileprivate func nextLocation(of request: RegistryRequest) throws(RegistryError) -> URL {
-    guard let location = headers.first(name: "Location") else {
-      throw RegistryError(
-        .unexpectedAnswer, request.subject, "the registry does not say where the upload goes on")
-    }
-    return try request.target(of: location)
-  }
-
-  /// How many bytes the registry has, by the header `Range`: `0-99` for 100.
-  ///
-  /// `0-0` stands for none as well as for one byte, and is taken for none.
-  fileprivate var storedByteCount: Int? {
-    guard let text = headers.first(name: "Range") else { return nil }
-    let range = text.hasPrefix("bytes=") ? String(text.dropFirst(6)) : text
-    guard range.hasPrefix("0-"), let last = Int(range.dropFirst(2)), (0..<Int.max).contains(last)
-    else { return nil }
-    return last == 0 ? 0 : last + 1
   }
 }

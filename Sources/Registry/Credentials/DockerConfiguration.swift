@@ -75,3 +75,17 @@ public struct DockerConfiguration: Sendable {
     return (address ?? key).cut(at: "/").0.lowercased()
   }
 }
+
+extension RegistryCredentials {
+  /// The credentials for `host` in the environment, or else in Docker's `config.json`; nil when
+  /// there are none.
+  ///
+  /// - Throws: `RegistryError`, `FileError` or `JSONFileError` when what is there cannot be read.
+  public static func find(
+    for host: String, environment: [String: String]
+  ) throws -> RegistryCredentials? {
+    if let found = try RegistryCredentials(for: host, environment: environment) { return found }
+    return try DockerConfiguration.defaultPath(environment: environment)
+      .flatMap { try DockerConfiguration($0).credentials(for: host) }
+  }
+}

@@ -64,8 +64,8 @@ extension RegistryClient {
     try checkTokenServer(server, of: registry, sendsSecret: credentials != nil, request.subject)
     let subject = "\(request.subject): token server '\(server.host.inMessage)'"
     let response = try await execute(
-      RegistryRequest(.GET, url, subject: subject)
-        .prepared(authorization: credentials?.basicAuthorization))
+      RegistryRequest(.GET, url, subject: subject),
+      authorization: credentials?.basicAuthorization)
     guard response.status == .ok else {
       if response.status == .unauthorized {
         let reason =

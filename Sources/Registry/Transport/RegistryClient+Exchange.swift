@@ -53,7 +53,7 @@ extension RegistryClient {
       let response =
         HTTPOrigin(request.url) == home
         ? try await sendAuthorized(request, to: home)
-        : try await execute(request.prepared(authorization: nil))
+        : try await execute(request, authorization: nil)
       guard request.method == .GET || request.method == .HEAD,
         [301, 302, 303, 307, 308].contains(response.status.code),
         let location = response.headers.first(name: "Location")
@@ -70,13 +70,13 @@ extension RegistryClient {
   ) async throws -> HTTPClientResponse {
     let key = Authorizations.Key(origin: origin, access: request.access)
     let known = authorizations[key]
-    let response = try await execute(request.prepared(authorization: known))
+    let response = try await execute(request, authorization: known)
     guard response.status == .unauthorized else { return response }
     let authorization = try await answer(
       response.headers["WWW-Authenticate"].flatMap(Challenge.parse), to: request, from: origin,
       refused: known)
     try await response.discardBody()
-    let second = try await execute(request.prepared(authorization: authorization))
+    let second = try await execute(request, authorization: authorization)
     authorizations[key] = second.status == .unauthorized ? nil : authorization
     guard second.status != .unauthorized else {
       let user = credentials(for: origin)?.user
@@ -89,8 +89,11 @@ extension RegistryClient {
   }
 
   /// Sends one HTTP request, which silence ends and nothing else: a body may take any time.
-  func execute(_ request: HTTPClientRequest) async throws -> HTTPClientResponse {
-    try await http.execute(request, deadline: .distantFuture)
+  func execute(
+    _ request: RegistryRequest, authorization: String?
+  ) async throws -> HTTPClientResponse {
+    try await (request.isPatient ? patientHTTP : http)
+      .execute(request.prepared(authorization: authorization), deadline: .distantFuture)
   }
 }
 

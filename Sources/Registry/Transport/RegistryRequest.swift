@@ -26,6 +26,8 @@ struct RegistryRequest: Sendable {
   var access: Access?
   /// Makes the body anew for each sending.
   var body: (@Sendable () -> HTTPClientRequest.Body)?
+  /// Whether the answer may take as long as `RegistryClient.Configuration.commitTimeout`.
+  var isPatient = false
 
   init(
     _ method: HTTPMethod, _ url: URL, subject: String, headers: HTTPHeaders = [:],
