@@ -14,14 +14,17 @@ let package = Package(
       name: "Flare",
       targets: [
         "Adapters", "Benchmarks", "Bundles", "Conversion", "Evaluation", "Files", "JSON", "Kernels",
-        "Models", "Quantization", "Templates", "Tensors", "Tokenizers", "WeightFiles",
+        "Models", "Quantization", "Registry", "Templates", "Tensors", "Tokenizers", "WeightFiles",
       ]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+    .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
   ],
   targets: [
     // Layer 1: bytes and shapes.
@@ -44,6 +47,17 @@ let package = Package(
       dependencies: [
         "CZstd", "Files", "JSON", "Tensors", "WeightFiles", system,
         .product(name: "Crypto", package: "swift-crypto"),
+      ]),
+    .target(
+      name: "Registry",
+      dependencies: [
+        "Files", "JSON", system,
+        .product(name: "AsyncHTTPClient", package: "async-http-client"),
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOSSL", package: "swift-nio-ssl"),
       ]),
 
     // Layer 3: adapters, models, and what is made of them.
@@ -139,6 +153,14 @@ let package = Package(
       dependencies: [
         "AskWithSource", "Files", "FlareCommand", "JSON", "Tensors", "TestSupport", "WeightFiles",
         system,
+      ]),
+    .testTarget(
+      name: "RegistryTests",
+      dependencies: [
+        "Files", "JSON", "Registry", "TestSupport", system,
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
       ]),
     .testTarget(
       name: "BundlesTests",

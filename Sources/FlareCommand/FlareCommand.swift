@@ -23,8 +23,8 @@ struct FlareCommand: ParsableCommand {
       BenchCommand.self,
     ])
 
-  /// Runs the command and turns its outcome into an exit code: 0 ok, 64 usage, 65 bad input, 70
-  /// bug, 73 cannot write.
+  /// Runs the command and turns its outcome into an exit code: 0 ok, 64 usage, 65 bad input, 69
+  /// a server that is unavailable, 70 bug, 73 cannot write.
   static func main() {
     do {
       try withExtendedLifetime(InterruptHandler()) {
@@ -51,6 +51,7 @@ extension FailureKind {
     switch self {
     case .usage: ExitCode(64)
     case .badInput: ExitCode(65)
+    case .unavailable: ExitCode(69)
     case .bug: ExitCode(70)
     case .cannotWrite: ExitCode(73)
     }
