@@ -14,7 +14,7 @@ let package = Package(
       name: "Flare",
       targets: [
         "Adapters", "Benchmarks", "Bundles", "Conversion", "Evaluation", "Files", "JSON", "Kernels",
-        "Models", "Quantization", "Registry", "Templates", "Tensors", "Tokenizers", "WeightFiles",
+        "Models", "Quantization", "Registry", "Store", "Templates", "Tensors", "Tokenizers", "WeightFiles",
       ]),
   ],
   dependencies: [
@@ -60,6 +60,10 @@ let package = Package(
         .product(name: "NIOSSL", package: "swift-nio-ssl"),
       ]),
 
+    .target(
+      name: "Store",
+      dependencies: ["Bundles", "Files", "JSON", "Registry", "Tensors", system]),
+
     // Layer 3: adapters, models, and what is made of them.
     .target(
       name: "Adapters",
@@ -90,7 +94,8 @@ let package = Package(
       name: "FlareCommand",
       dependencies: [
         "Adapters", "Benchmarks", "Bundles", "Conversion", "Evaluation", "Files", "JSON", "Kernels",
-        "Models", "Quantization", "Templates", "Tensors", "Tokenizers", "WeightFiles", system,
+        "Models", "Quantization", "Registry", "Store", "Templates", "Tensors", "Tokenizers",
+        "WeightFiles", system,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
