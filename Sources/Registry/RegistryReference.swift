@@ -65,7 +65,11 @@ public struct RegistryReference: Sendable, Hashable, CustomStringConvertible {
     }
     repository = name
     if let digest {
-      version = .digest(try ContentDigest(digest))
+      do {
+        version = .digest(try ContentDigest(digest))
+      } catch {
+        throw defect("its \(error)")
+      }
     } else {
       let tag = tag ?? "latest"
       guard Self.isTag(tag) else {

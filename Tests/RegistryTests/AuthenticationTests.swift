@@ -251,6 +251,33 @@ struct AuthenticationTests {
     }
   }
 
+  @Test func `a token server that fails is the one that is blamed`() async throws {
+    // Nobody listens on the port of a server that has ended.
+    let dead = try await StubServer.serving { _, _ in
+      StubServer.Answer(.ok)
+    } during: {
+      $0.host
+    }
+    try await StubServer.serving { request, _ in
+      Self.tokenServer(request, tokens: ["t"], realmHost: dead)
+    } during: { stub in
+      let error = await #expect(throws: RegistryError.self) { try await ask(stub) }
+      #expect(error?.code == .unreachable)
+      #expect(
+        error?.description.hasSuffix(
+          ": token server '127.0.0.1': nothing answers there (Connection refused)") == true)
+    }
+    try await StubServer.serving { request, _ in
+      Self.tokenServer(request, tokens: ["t"])
+    } during: { stub in
+      let error = await #expect(throws: RegistryError.self) { try await ask(stub) }
+      #expect(error?.code == .unauthorized)
+      #expect(
+        error?.description.contains(": token server '127.0.0.1': asks for a user and a password.")
+          == true)
+    }
+  }
+
   @Test func `a redirect keeps the credentials at home`() async throws {
     try await StubServer.serving { request, _ in
       Self.server.answer(request)

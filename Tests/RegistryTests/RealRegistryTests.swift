@@ -132,7 +132,8 @@ struct RealRegistryTests {
             let pushed = try await client.push(
               files, configuration: ArtifactTests.configuration,
               to: RegistryReference("\(proxy.host)/team/model:v1"), progress: log.progress)
-            #expect(log.retries.count >= 2)
+            // A cut connection may also be one that nothing was using, so this is no exact number.
+            #expect(log.retries.count >= 1)
             #expect(log.movedByteCount + log.skippedByteCount == 1_000_004)
             #expect(proxy.remainingCutCount == 0)
             return pushed.digest
@@ -144,7 +145,7 @@ struct RealRegistryTests {
             let artifact = try await client.pull(
               RegistryReference("\(proxy.host)/team/model@\(digest)"),
               into: BlobDirectory(folder.appending("blobs")), progress: log.progress)
-            #expect(log.retries.count >= 2)
+            #expect(log.retries.count >= 1)
             #expect(log.movedByteCount + log.skippedByteCount == 1_000_004)
             for (file, source) in zip(artifact.files, files) {
               guard case .fetched(let blob) = file.source else { continue }

@@ -62,6 +62,7 @@ struct ReferenceTests {
   func `what is no reference is refused with its defect`(text: String, problem: String) throws {
     let error = #expect(throws: RegistryError.self) { try RegistryReference(text) }
     #expect(error?.description.contains(problem) == true, "\(error?.description ?? "")")
+    #expect(error?.code == .malformedReference)
   }
 
   @Test func `a message about a reference is one line`() {

@@ -62,27 +62,38 @@ extension RegistryClient {
       throw RegistryError(.unexpectedAnswer, request.subject, "its token server has no address")
     }
     try checkTokenServer(server, of: registry, sendsSecret: credentials != nil, request.subject)
-    let subject = "\(request.subject): token server '\(server.host.inMessage)'"
-    let response = try await execute(
-      RegistryRequest(.GET, url, subject: subject),
-      authorization: credentials?.basicAuthorization)
+    let tokenRequest = RegistryRequest(
+      .GET, url, subject: "\(request.subject): token server '\(server.host.inMessage)'")
+    do {
+      return "Bearer " + (try await token(by: tokenRequest, credentials))
+    } catch {
+      // Not by the outer request, whose errors would blame the registry.
+      throw tokenRequest.failure(error)
+    }
+  }
+
+  /// Asks a token server, which is the right one, for a token.
+  private func token(
+    by request: RegistryRequest, _ credentials: RegistryCredentials?
+  ) async throws -> String {
+    let response = try await execute(request, authorization: credentials?.basicAuthorization)
     guard response.status == .ok else {
       if response.status == .unauthorized {
         let reason =
           credentials.map { "does not take the password of '\($0.user.inMessage)'" }
           ?? "asks for a user and a password. \(Self.howToLogIn)"
-        throw RegistryError(.unauthorized, subject, reason)
+        throw RegistryError(.unauthorized, request.subject, reason)
       }
-      throw try await response.failure(about: subject)
+      throw try await response.failure(about: request.subject)
     }
-    let body = try await response.bytes(upTo: 1 << 20, about: subject)
+    let body = try await response.bytes(upTo: 1 << 20, about: request.subject)
     let answer = try? JSONValue(parsing: body.span)
     guard let token = answer?["token"]?.string ?? answer?["access_token"]?.string, !token.isEmpty,
       token.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
     else {
-      throw RegistryError(.unexpectedAnswer, subject, "its answer holds no token")
+      throw RegistryError(.unexpectedAnswer, request.subject, "its answer holds no token")
     }
-    return "Bearer \(token)"
+    return token
   }
 
   private func tokenURL(
