@@ -45,13 +45,14 @@ public struct Bundle: Sendable {
     }
     manifest = try BundleManifest(inDirectory: directory)
     for file in manifest.files { try file.checkSize(in: directory, of: path) }
-    guard manifest.files.contains(where: { $0.path == BundleWriter.weightsFileName }) else {
-      throw BundleError(
-        .missingFile, path, "its manifest lists no '\(BundleWriter.weightsFileName)'")
+    let weightsName = manifest.weightsFileName
+    guard manifest.files.contains(where: { $0.path == weightsName }) else {
+      throw BundleError(.missingFile, path, "its manifest lists no '\(weightsName)'")
     }
-    let weights = directory.appending(BundleWriter.weightsFileName)
+    let weights = directory.appending(weightsName)
     tensors = try BundleTensors(SafetensorsFile(weights), packed: manifest.packedTensors)
-    if temporaryDirectory != nil { removeTree(weights) }
+    // The weights of a model are mapped for good; those of an adapter are still to be read.
+    if temporaryDirectory != nil && manifest.kind == .model { removeTree(weights) }
   }
 
   /// Whether what is at `path` can be a bundle, told from its first bytes or its manifest.
@@ -72,6 +73,9 @@ public struct Bundle: Sendable {
   public func file(named name: String) -> FilePath? {
     manifest.files.contains { $0.path == name } ? directory.pushing(FilePath(name)) : nil
   }
+
+  /// Where all files are; good as long as the bundle lives.
+  package var filesDirectory: FilePath { directory }
 
   /// The folder of an adapter's files; nil when all of the adapter was merged.
   public func directory(of adapter: BundleManifest.Adapter) -> FilePath? {

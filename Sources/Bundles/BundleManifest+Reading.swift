@@ -69,12 +69,13 @@ extension BundleManifest {
 
   private init(_ fields: JSONFields, version: Version) throws(JSONFieldError) {
     self.init(
+      kind: try Self.kind(fields, version),
       architecture: try fields.required("architecture"),
       createdBy: try fields.required("created_by"),
       quantization: try fields.fields("quantization").map(Quantization.init),
       base: try fields.fields("base").map(Base.init),
       adapters: try Adapter.list(in: fields),
-      provenance: fields.members["provenance"] ?? .null,
+      recipe: fields.members["recipe"] ?? .null,
       license: try fields.optional("license"))
     self.version = version
     packedTensors = try Self.packedTensors(fields)
@@ -83,6 +84,19 @@ extension BundleManifest {
     }
     files = try fields.list("files", of: File.init)
     try checkFiles()
+  }
+
+  /// Bundles of version 1 are models.
+  private static func kind(
+    _ fields: JSONFields, _ version: Version
+  ) throws(JSONFieldError) -> Kind {
+    guard version.major > 1 else { return .model }
+    let spelling = try fields.required("kind", as: String.self)
+    guard let kind = Kind(rawValue: spelling) else {
+      let known = Kind.allCases.map(\.rawValue).joined(separator: ", ")
+      throw JSONFieldError("manifest: 'kind' is '\(spelling)', expected one of \(known)")
+    }
+    return kind
   }
 
   private static func packedTensors(_ fields: JSONFields) throws(JSONFieldError) -> [TensorInfo] {
@@ -133,18 +147,24 @@ extension BundleManifest {
 }
 
 extension BundleManifest.File {
-  fileprivate init(_ fields: JSONFields) throws(JSONFieldError) {
+  package init(_ fields: JSONFields) throws(JSONFieldError) {
     self.init(
       path: try fields.required("path"), byteCount: try fields.required("bytes"),
       sha256: try fields.required("sha256"))
     guard byteCount >= 0 else {
       throw JSONFieldError("\(fields.subject): 'bytes' is \(byteCount), expected 0 or more")
     }
-    guard sha256.utf8.count == 64,
-      sha256.utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) })
+    try Self.checkDigest(sha256, "sha256", fields)
+  }
+
+  fileprivate static func checkDigest(
+    _ digest: String, _ key: String, _ fields: JSONFields
+  ) throws(JSONFieldError) {
+    guard digest.utf8.count == 64,
+      digest.utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) })
     else {
       throw JSONFieldError(
-        "\(fields.subject): 'sha256' is '\(sha256)', expected 64 hexadecimal digits")
+        "\(fields.subject): '\(key)' is '\(digest)', expected 64 hexadecimal digits")
     }
   }
 
@@ -160,10 +180,13 @@ extension BundleManifest.Quantization {
 }
 
 extension BundleManifest.Base {
-  fileprivate init(_ fields: JSONFields) throws(JSONFieldError) {
+  package init(_ fields: JSONFields) throws(JSONFieldError) {
     self.init(
-      name: try fields.required("name"),
+      name: try fields.required("name"), fingerprint: try fields.optional("fingerprint"),
       files: try fields.list("files", of: BundleManifest.File.init))
+    if let fingerprint {
+      try BundleManifest.File.checkDigest(fingerprint, "fingerprint", fields)
+    }
   }
 }
 
@@ -185,7 +208,7 @@ extension BundleManifest.Adapter {
 
 extension JSONFields {
   /// The objects of the list under `key`, none when it is absent.
-  fileprivate func list<Element>(
+  package func list<Element>(
     _ key: String, of element: (JSONFields) throws(JSONFieldError) -> Element
   ) throws(JSONFieldError) -> [Element] {
     guard let value = members[key], value != .null else { return [] }

@@ -14,7 +14,7 @@ extension Conversion {
   func writeBundle(
     to output: PartialOutput, _ progress: ((ConversionStep) -> Void)?
   ) throws {
-    let base = backgroundBase()
+    let base = backgroundBase
     let contents = try BundleContents(of: self)
     var writer = BundleWriter(into: Uncommitted(output))
     for item in contents.items {
@@ -31,7 +31,7 @@ extension Conversion {
           layout.tensors)
       }
     }
-    try writer.commit(manifest(base: try base.value()))
+    try writer.commit(try manifest(try base.value()))
   }
 
   /// Writes a bundle as one file, from front to back; the manifest, which comes first and knows the
@@ -39,9 +39,9 @@ extension Conversion {
   func writeBundleFile(
     to output: PartialOutput, _ progress: ((ConversionStep) -> Void)?
   ) throws {
-    let base = backgroundBase()
+    let base = backgroundBase
     let contents = try BundleContents(of: self)
-    var manifest = manifest(base: try Self.base(of: request, hashing: false))
+    var manifest = try manifest(BundleBase(unknown: request))
     manifest.complete(with: contents.items.map(\.unhashedFile), contents.packedTensors)
     let layout = try manifest.archiveLayout(
       textByteCount: manifest.text.utf8.count, at: request.destination)
@@ -62,22 +62,22 @@ extension Conversion {
       }
       files.append(place.file(at: item.path))
     }
-    manifest = self.manifest(base: try base.value())
+    manifest = try self.manifest(try base.value())
     manifest.complete(with: files, contents.packedTensors)
     try archive.finish(manifest: manifest.text)
     _ = try file.finish()
   }
 
-  /// Finds out what the bundle is made from, which reads every weight file once more, beside the
-  /// conversion.
-  private func backgroundBase() -> BackgroundResult<BundleManifest.Base> {
-    BackgroundResult { [request] in try Self.base(of: request, hashing: true) }
+  /// What the bundle is made from, which takes a look at every weight, beside the conversion.
+  private var backgroundBase: BackgroundResult<BundleBase> {
+    BackgroundResult { [request, kernels] in try BundleBase(of: request, with: kernels) }
   }
 
-  private func manifest(base: BundleManifest.Base) -> BundleManifest {
+  private func manifest(_ base: BundleBase) throws(FileError) -> BundleManifest {
     BundleManifest(
       architecture: configuration.architecture.rawValue, createdBy: "flare \(flareVersion)",
-      quantization: quantization, base: base, adapters: appliedAdapters.map(\.record),
+      quantization: quantization, base: base.base, adapters: appliedAdapters.map(\.record),
+      recipe: try Recipe(request, model: base.input).json,
       license: request.model.bundle?.manifest.license)
   }
 
@@ -87,22 +87,6 @@ extension Conversion {
     return request.quantization.map {
       BundleManifest.Quantization(scheme: "search", elementType: $0.linearType)
     } ?? request.model.bundle?.manifest.quantization
-  }
-
-  /// The model that the bundle is made from: that of the source bundle, or the source itself.
-  ///
-  /// - Parameter hashing: false for hashes of zeros, which take as many bytes.
-  private static func base(
-    of request: ConversionRequest, hashing: Bool
-  ) throws -> BundleManifest.Base {
-    if let base = request.model.bundle?.manifest.base { return base }
-    let files = try request.model.weightPaths.map { path in
-      let name = path.lastComponent?.string ?? ""
-      return hashing
-        ? try BundleManifest.File(hashing: path, as: name)
-        : BundleManifest.File(unhashed: name, byteCount: try MappedFile(path).byteCount)
-    }
-    return BundleManifest.Base(name: request.model.name, files: files)
   }
 }
 

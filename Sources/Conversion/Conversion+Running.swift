@@ -31,7 +31,7 @@ extension Conversion {
     case .huggingFace: try writeHuggingFace(to: output, progress)
     case .bundle: try writeBundle(to: output, progress)
     case .bundleFile: try writeBundleFile(to: output, progress)
-    case .gguf: try writeWeights(to: output, progress)
+    case .gguf: try writeGGUF(to: output, progress)
     }
   }
 

@@ -88,11 +88,12 @@ struct ConvertCommand: ParsableCommand {
 
   /// Refuses what would be ignored where no model is converted.
   private func refuseModelOptions(for what: String) throws {
-    let given = [
-      ("--adapter", !adapters.adapters.isEmpty), ("--quantize", quantize != nil),
-      ("--dtype", options.dtype != nil), ("--no-source", options.noSource),
-      ("--source-alignment", options.sourceAlignment != nil), ("--json", options.json),
-    ] + outputArguments.given
+    let given =
+      [
+        ("--adapter", !adapters.adapters.isEmpty), ("--quantize", quantize != nil),
+        ("--dtype", options.dtype != nil), ("--no-source", options.noSource),
+        ("--source-alignment", options.sourceAlignment != nil), ("--json", options.json),
+      ] + outputArguments.given
     guard let option = given.first(where: \.1)?.0 else { return }
     throw ValidationError("'\(option)' is for models, and \(what) is given")
   }

@@ -77,6 +77,9 @@ public struct ModelFiles: Sendable {
     return try tokenizerPath.map { path throws(TokenizerError) in try Tokenizer(contentsOf: path) }
   }
 
+  /// Bytes of all tensors.
+  public var weightByteCount: Int { tensors.tensorInfos.reduce(0) { $0 + $1.byteCount } }
+
   /// Every file that a conversion of the model reads, but for its adapters'.
   package var sourcePaths: [FilePath] {
     if let bundle {
@@ -193,6 +196,13 @@ public struct ModelFiles: Sendable {
   }
 
   private init(_ bundle: Bundle, at path: FilePath) throws {
+    guard bundle.manifest.kind == .model else {
+      throw ModelError(
+        .notAModel,
+        bundle.manifest.kind == .adapter
+          ? "\(path): is an adapter package, not a model. Give the base model, and this with --adapter"
+          : "\(path): is a delta, which needs its base. Make the model of both with 'flare apply'")
+    }
     guard let configuration = bundle.file(named: Self.configurationName) else {
       throw ModelError(.notAModel, "\(path): the bundle has no '\(Self.configurationName)'")
     }
