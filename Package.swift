@@ -14,7 +14,8 @@ let package = Package(
       name: "Flare",
       targets: [
         "Adapters", "Benchmarks", "Bundles", "Conversion", "Evaluation", "Files", "JSON", "Kernels",
-        "Models", "Quantization", "Registry", "Store", "Templates", "Tensors", "Tokenizers", "WeightFiles",
+        "Models", "Quantization", "Registry", "Store", "Templates", "Tensors", "Tokenizers",
+        "WeightFiles",
       ]),
   ],
   dependencies: [
@@ -156,13 +157,28 @@ let package = Package(
     .testTarget(
       name: "CommandTests",
       dependencies: [
-        "AskWithSource", "Files", "FlareCommand", "JSON", "Tensors", "TestSupport", "WeightFiles",
+        "AskWithSource", "Files", "FlareCommand", "JSON", "RegistrySupport", "Tensors",
+        "TestSupport", "WeightFiles",
         system,
+      ]),
+    .target(
+      name: "RegistrySupport",
+      dependencies: [
+        "Files", "TestSupport", system,
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+      ],
+      path: "Tests/RegistrySupport"),
+    .testTarget(
+      name: "StoreTests",
+      dependencies: [
+        "Bundles", "Files", "JSON", "Registry", "RegistrySupport", "Store", "Tensors",
+        "TestSupport", system,
       ]),
     .testTarget(
       name: "RegistryTests",
       dependencies: [
-        "Files", "JSON", "Registry", "TestSupport", system,
+        "Files", "JSON", "Registry", "RegistrySupport", "TestSupport", system,
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),

@@ -3,6 +3,7 @@ import Bundles
 import Files
 import JSON
 import Kernels
+import Store
 import SystemPackage
 
 struct VerifyCommand: ParsableCommand {
@@ -14,28 +15,41 @@ struct VerifyCommand: ParsableCommand {
         flare verify model.flare
       """)
 
-  @Argument(help: "A bundle directory or a .flare file.")
+  @Argument(help: "A bundle directory, a .flare file or a name in the store.")
   var bundle: FilePath
 
   @Flag(help: "Print JSON.")
   var json = false
 
   func run() throws {
+    if !bundle.exists, let name = try? StoreName(bundle.string), let store = try? Store.standard(),
+      store.contains(name)
+    {
+      return try verify(name, in: store)
+    }
     guard bundle.exists else { throw FileError(.notFound, bundle) }
     let bar = ProgressBar("Verifying", total: bundle.treeByteCount, unit: .bytes)
     let manifest = try bar.during {
       try Bundle.verify(bundle, workerCount: ThreadPool.coreCount) { bar.advance(by: $0) }
     }
-    let byteCount = manifest.files.reduce(0) { $0 + $1.byteCount }
+    report(manifest.files.count, manifest.files.reduce(0) { $0 + $1.byteCount })
+  }
+
+  private func verify(_ name: StoreName, in store: Store) throws {
+    let bar = ProgressBar("Verifying", total: try store.record(name).byteCount, unit: .bytes)
+    let record = try bar.during { try store.verify(name) { bar.advance(by: $0) } }
+    report(record.files.count, record.byteCount)
+  }
+
+  private func report(_ fileCount: Int, _ byteCount: Int) {
     if json {
       writeJSON([
-        "bundle": .string(bundle.string), "files": .integer(manifest.files.count),
+        "bundle": .string(bundle.string), "files": .integer(fileCount),
         "bytes": .integer(byteCount),
       ])
     } else {
       standardOutput.write(
-        "\(bundle): all \(manifest.files.count) files match their SHA-256, \(byteText(byteCount))\n"
-      )
+        "\(bundle): all \(fileCount) files match their SHA-256, \(byteText(byteCount))\n")
     }
   }
 }

@@ -1,5 +1,5 @@
 import Bundles
-import Files
+public import Files
 import JSON
 public import Registry
 public import SystemPackage
@@ -81,10 +81,10 @@ extension BundleFiles {
 
   /// The elements of all tensors; nil when the weights are not those of a model.
   private var parameterCount: Int? {
-    guard let bundle = try? Bundle(directory) else { return nil }
+    guard manifest.kind == .model, let bundle = try? Bundle(directory) else { return nil }
     var sum = 0
     for info in bundle.tensors.tensorInfos {
-      let (next, overflow) = sum.addingReportingOverflow(info.shape.elementCount ?? 0)
+      let (next, overflow) = sum.addingReportingOverflow(info.shape.elementCount)
       if overflow { return nil }
       sum = next
     }

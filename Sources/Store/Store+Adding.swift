@@ -36,6 +36,7 @@ extension Store {
         .malformedName, "\(name)",
         "names a registry, which only a pull can vouch for. Give a name without one")
     }
+    try checkFree(name, mayReplace)
     guard bundle.isRegularFile else {
       return try add(BundleFiles(bundle), as: name, mayReplace) { file, source in
         try addBlob(file, copying: source, progress: progress)
@@ -64,11 +65,8 @@ extension Store {
   ) throws -> StoredBundle {
     let record = StoreRecord(name: name, files: bundle.files)
     return try locked {
-      let old = try recordIfAny(name)
-      guard mayReplace || old == nil else {
-        throw StoreError(
-          .exists, "\(name)", "the store has this name already. Choose another or pass --overwrite")
-      }
+      // Once more, since another process may have taken it meanwhile.
+      let old = try checkFree(name, mayReplace)
       var newByteCount = 0
       for file in bundle.files {
         let source = bundle.directory.pushing(FilePath(file.path))
@@ -80,5 +78,16 @@ extension Store {
         record: record, newByteCount: newByteCount,
         replaced: old.map { $0.files != record.files } ?? false)
     }
+  }
+
+  /// - Returns: what the name stands for, when it may be taken from that.
+  @discardableResult
+  private func checkFree(_ name: StoreName, _ mayReplace: Bool) throws -> StoreRecord? {
+    let old = try recordIfAny(name)
+    guard mayReplace || old == nil else {
+      throw StoreError(
+        .exists, "\(name)", "the store has this name already. Choose another or pass --overwrite")
+    }
+    return old
   }
 }

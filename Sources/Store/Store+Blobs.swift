@@ -1,7 +1,7 @@
 import Bundles
 import Files
-import Registry
-import SystemPackage
+public import Registry
+public import SystemPackage
 
 #if canImport(Glibc)
   import Glibc
@@ -12,6 +12,12 @@ import SystemPackage
 extension Store {
   /// Where the blob is or will be.
   func path(of digest: ContentDigest) -> FilePath { blobs.appending(digest.hexadecimal) }
+
+  /// The file with this digest; nil when the store has none. Its bytes were checked when it was written.
+  public func blob(_ digest: ContentDigest) -> FilePath? {
+    let blob = path(of: digest)
+    return blob.isRegularFile ? blob : nil
+  }
 
   /// Whether the store has the blob whole; its bytes were checked when it was written.
   func has(_ digest: ContentDigest, byteCount: Int) -> Bool {

@@ -1,5 +1,6 @@
 import Files
-import SystemPackage
+import Registry
+public import SystemPackage
 
 #if canImport(Glibc)
   import Glibc
@@ -9,7 +10,9 @@ import SystemPackage
 
 extension Store {
   /// The directory of links for what a record lists.
-  func directory(of record: StoreRecord) -> FilePath { bundles.appending(record.directoryName) }
+  public func directory(of record: StoreRecord) -> FilePath {
+    bundles.appending(record.directoryName)
+  }
 
   /// Makes the directory of links, or makes it anew when one leads to another file than the blob.
   ///
@@ -26,7 +29,8 @@ extension Store {
     for file in record.files {
       let path = FilePath(file.path)
       let folder = try directory.makeSubdirectory(path.removingLastComponent())
-      try place(file, as: path.lastComponent.map { folder.appending($0) } ?? folder, at: path)
+      try makeLink(
+        to: file, as: path.lastComponent.map { folder.appending($0) } ?? folder, at: path)
     }
     try check(directory.temporaryPath)
     try directory.commit()
@@ -34,8 +38,8 @@ extension Store {
 
   /// A hard link, which every program takes for the file itself; a symbolic one where the system gives
   /// no more hard ones.
-  private func place(
-    _ file: StoredFile, as target: FilePath, at path: FilePath
+  private func makeLink(
+    to file: StoredFile, as target: FilePath, at path: FilePath
   ) throws(FileError) {
     guard unsafe link(self.path(of: file.digest).string, target.string) != 0 else { return }
     let failure = Errno(rawValue: errno)

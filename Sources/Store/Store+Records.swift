@@ -1,7 +1,10 @@
 import Files
-import SystemPackage
+public import SystemPackage
 
 extension Store {
+  /// Whether something is noted under a name.
+  public func contains(_ name: StoreName) -> Bool { recordPath(name).exists }
+
   /// What a name stands for; nil when the store has nothing under it.
   ///
   /// - Throws: `StoreError` when the record cannot be read.
@@ -19,7 +22,8 @@ extension Store {
   public func record(_ name: StoreName) throws -> StoreRecord {
     guard let record = try recordIfAny(name) else {
       throw StoreError(
-        .notFound, "\(name)", "no such name in the store at '\(path)'. 'flare list' shows its names")
+        .notFound, "\(name)", "no such name in the store at '\(path)'. 'flare list' shows its names"
+      )
     }
     return record
   }

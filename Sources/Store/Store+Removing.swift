@@ -1,4 +1,4 @@
-public import Files
+import Files
 import Registry
 import SystemPackage
 
@@ -29,7 +29,7 @@ extension Store {
   @discardableResult
   public func remove(_ name: StoreName) throws -> Int? {
     // Looked for first, so that nothing is made where no store is.
-    guard recordPath(name).exists else { _ = try record(name); return nil }
+    guard contains(name) else { _ = try record(name); return nil }
     return try locked {
       let place = recordPath(name)
       // A record that is damaged has to go, too.

@@ -2,24 +2,31 @@ import NIOCore
 import NIOPosix
 import Synchronization
 
-/// Stands between a client and a server, and cuts connections after as many bytes as a test says.
-final class CuttingProxy: Sendable {
+/// Stands between a client and a server, and cuts connections after as many bytes as a test says, or
+/// lets them hang.
+public final class CuttingProxy: Sendable {
   private let cuts: Mutex<[Int]>
+  private let hangs: Bool
   private let channel = Mutex<(any Channel)?>(nil)
 
-  var host: String { "127.0.0.1:\(channel.withLock { $0?.localAddress?.port ?? 0 })" }
+  public var host: String { "127.0.0.1:\(channel.withLock { $0?.localAddress?.port ?? 0 })" }
   /// How many of the cuts have not come yet.
-  var remainingCutCount: Int { cuts.withLock { $0.count } }
+  public var remainingCutCount: Int { cuts.withLock { $0.count } }
 
-  private init(cuts: [Int]) { self.cuts = Mutex(cuts) }
+  private init(cuts: [Int], hangs: Bool) {
+    self.cuts = Mutex(cuts)
+    self.hangs = hangs
+  }
 
   /// Runs `body` with a proxy for the server on `port` of this machine.
   ///
-  /// - Parameter cuts: the bytes, to and fro, after which each of the first connections ends.
-  static func serving<Result>(
-    port: Int, cuts: [Int], during body: (CuttingProxy) async throws -> Result
+  /// - Parameters:
+  ///   - cuts: the bytes, to and fro, after which each of the first connections ends.
+  ///   - hangs: whether these connections stay open, and carry nothing any more.
+  public static func serving<Result>(
+    port: Int, cuts: [Int], hangs: Bool = false, during body: (CuttingProxy) async throws -> Result
   ) async throws -> Result {
-    let proxy = CuttingProxy(cuts: cuts)
+    let proxy = CuttingProxy(cuts: cuts, hangs: hangs)
     let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
       .childChannelOption(.autoRead, value: false)
       .childChannelInitializer { near in
@@ -27,7 +34,7 @@ final class CuttingProxy: Sendable {
         // Both ends on one event loop, so that their count needs no lock.
         return ClientBootstrap(group: near.eventLoop).connect(host: "127.0.0.1", port: port)
           .flatMapThrowing { far in
-            let budget = Budget(limit)
+            let budget = Budget(limit, hangs: proxy.hangs)
             try near.pipeline.syncOperations.addHandler(Forwarder(to: far, budget))
             try far.pipeline.syncOperations.addHandler(Forwarder(to: near, budget))
             near.setOption(.autoRead, value: true).whenComplete { _ in }
@@ -44,7 +51,12 @@ final class CuttingProxy: Sendable {
 private final class Budget {
   var byteCount: Int
 
-  init(_ byteCount: Int) { self.byteCount = byteCount }
+  let hangs: Bool
+
+  init(_ byteCount: Int, hangs: Bool) {
+    self.byteCount = byteCount
+    self.hangs = hangs
+  }
 }
 
 private final class Forwarder: ChannelInboundHandler {
@@ -63,7 +75,7 @@ private final class Forwarder: ChannelInboundHandler {
     let allowed = min(bytes.readableBytes, budget.byteCount)
     budget.byteCount -= allowed
     partner.writeAndFlush(bytes.getSlice(at: bytes.readerIndex, length: allowed), promise: nil)
-    if budget.byteCount == 0 {
+    if budget.byteCount == 0 && !budget.hangs {
       partner.close(promise: nil)
       context.close(promise: nil)
     }

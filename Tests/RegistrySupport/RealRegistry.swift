@@ -2,25 +2,23 @@ import Files
 import Foundation
 import NIOCore
 import NIOPosix
-import SystemPackage
+public import SystemPackage
 import TestSupport
 
-@testable import Registry
-
 /// Debian's `docker-registry`, run for a test on a free port of this machine.
-struct RealRegistry {
+public struct RealRegistry: Sendable {
   /// The host as references write it.
-  let host: String
+  public let host: String
   /// Where it keeps blobs and manifests.
-  let storage: FilePath
+  public let storage: FilePath
 
   /// Where the program is; nil when this machine does not have it (`tools/setup --tests` gets it).
-  static let program = find("docker-registry")
-  static var isHere: Bool { program != nil }
+  public static let program = find("docker-registry")
+  public static var isHere: Bool { program != nil }
 
   /// The one user of a registry with a password file, and a password that is no plain word.
-  static let user = "ada"
-  static let password = "pass:word ü"
+  public static let user = "ada"
+  public static let password = "pass:word ü"
   // Made with `htpasswd -nbB`.
   private static let passwordFile =
     "ada:$2y$05$9c1G6wkv569pbSLjm/Gqi.io7R316ha.bn9VXcIOfA.llv6k/Ca2m\n"
@@ -30,13 +28,13 @@ struct RealRegistry {
   /// - Parameters:
   ///   - needsPassword: whether it wants `user` and `password`.
   ///   - certificate: PEM files of a certificate and its key; without them it speaks no TLS.
-  static func with<Result>(
+  public static func with<Result>(
     needsPassword: Bool = false, certificate: (chain: FilePath, key: FilePath)? = nil,
     _ body: (RealRegistry) async throws -> Result
   ) async throws -> Result {
     try await withTemporaryDirectory { folder in
       let port = try await freePort()
-      let storage = folder.appending("storage")
+      public let storage = folder.appending("storage")
       var lines = [
         "version: 0.1", "log: {level: error, accesslog: {disabled: true}}", "storage:",
         "  filesystem: {rootdirectory: \(storage)}", "http:", "  addr: 127.0.0.1:\(port)",
@@ -66,8 +64,15 @@ struct RealRegistry {
     }
   }
 
+  /// The file in which it keeps the blob with this SHA-256.
+  public func blob(_ hexadecimal: String) -> FilePath {
+    storage.pushing(
+      FilePath(
+        "docker/registry/v2/blobs/sha256/\(hexadecimal.prefix(2))/\(hexadecimal)/data"))
+  }
+
   /// A program on the search path.
-  static func find(_ name: String) -> FilePath? {
+  public static func find(_ name: String) -> FilePath? {
     (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
       .map { FilePath(String($0)).appending(name) }.first { $0.isRegularFile }
   }
@@ -88,6 +93,11 @@ struct RealRegistry {
       }
       try await Task.sleep(for: .milliseconds(50))
     }
-    throw RegistryError(.unreachable, "docker-registry", "does not listen on port \(port)")
+    throw NotListening(port: port)
   }
+}
+
+/// A registry that was started and cannot be reached.
+private struct NotListening: Error {
+  let port: Int
 }
