@@ -46,24 +46,40 @@ extension UploadSession? {
   }
 }
 
-extension HTTPClientResponse {
-  /// Where the next request of an upload goes.
-  func nextLocation(of request: RegistryRequest) throws(RegistryError) -> URL {
-    guard let location = headers.first(name: "Location") else {
-      throw RegistryError(
-        .unexpectedAnswer, request.subject, "the registry does not say where the upload goes on")
-    }
-    return try request.target(of: location)
-  }
-
+/// What an answer to a request of an upload says.
+struct UploadAnswer: Sendable {
+  /// Where the next request goes.
+  let location: String?
   /// How many bytes the registry has, by the header `Range`: `0-99` for 100.
   ///
   /// `0-0` stands for none as well as for one byte, and is taken for none.
-  var storedByteCount: Int? {
-    guard let text = headers.first(name: "Range") else { return nil }
+  let storedByteCount: Int?
+  let minimumChunkByteCount: Int
+
+  init(_ response: HTTPClientResponse) async throws {
+    try await response.discardBody()
+    location = response.headers.first(name: "Location")
+    storedByteCount = response.headers.first(name: "Range").flatMap(Self.byteCount)
+    minimumChunkByteCount = response.number(in: "OCI-Chunk-Min-Length") ?? 0
+  }
+
+  private static func byteCount(_ text: String) -> Int? {
     let range = text.hasPrefix("bytes=") ? String(text.dropFirst(6)) : text
     guard range.hasPrefix("0-"), let last = Int(range.dropFirst(2)), (0..<Int.max).contains(last)
     else { return nil }
     return last == 0 ? 0 : last + 1
+  }
+}
+
+extension RegistryRequest {
+  /// The address of the next request of an upload.
+  ///
+  /// - Throws: `RegistryError` when the answer to this one did not say it.
+  func next(_ location: String?) throws(RegistryError) -> URL {
+    guard let location else {
+      throw RegistryError(
+        .unexpectedAnswer, subject, "the registry does not say where the upload goes on")
+    }
+    return try target(of: location)
   }
 }

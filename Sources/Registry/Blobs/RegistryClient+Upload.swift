@@ -97,12 +97,10 @@ extension RegistryClient {
     let request = upload.request(
       .POST, try upload.reference.url("blobs/uploads/", configuration),
       headers: ["Content-Length": "0"])
-    return try await exchangeOnce(request, accepting: [202]) { response in
-      try await response.discardBody()
-      return UploadSession(
-        url: try response.nextLocation(of: request), byteCount: 0,
-        minimumChunkByteCount: response.number(in: "OCI-Chunk-Min-Length") ?? 0)
-    }
+    let answer = try await exchangeOnce(request, accepting: [202]) { try await UploadAnswer($0) }
+    return UploadSession(
+      url: try request.next(answer.location), byteCount: 0,
+      minimumChunkByteCount: answer.minimumChunkByteCount)
   }
 
   private func sendPart(
@@ -114,18 +112,15 @@ extension RegistryClient {
         "Content-Type": "application/octet-stream",
         "Content-Range": "\(range.lowerBound)-\(range.upperBound - 1)",
       ], sending: range)
-    session = try await exchangeOnce(request, accepting: [202]) { [session] response in
-      try await response.discardBody()
-      var next = session
-      next.url = try response.nextLocation(of: request)
-      next.byteCount = response.storedByteCount ?? range.upperBound
-      guard range.lowerBound < next.byteCount, next.byteCount <= range.upperBound else {
-        throw RegistryError(
-          .unexpectedAnswer, request.subject,
-          "the registry says it has \(next.byteCount) bytes after bytes \(range) were sent")
-      }
-      return next
+    let answer = try await exchangeOnce(request, accepting: [202]) { try await UploadAnswer($0) }
+    let arrived = answer.storedByteCount ?? range.upperBound
+    guard range.lowerBound < arrived, arrived <= range.upperBound else {
+      throw RegistryError(
+        .unexpectedAnswer, request.subject,
+        "the registry says it has \(arrived) bytes after bytes \(range) were sent")
     }
+    session.url = try request.next(answer.location)
+    session.byteCount = arrived
   }
 
   private func finish(
@@ -152,18 +147,15 @@ extension RegistryClient {
     guard var session, upload.blob.byteCount > configuration.wholeBlobByteCount else { return nil }
     let request = upload.request(.GET, session.url)
     do {
-      return try await exchange(request, accepting: [204, 202, 200], progress: progress) {
-        response in
-        try await response.discardBody()
-        guard let byteCount = response.storedByteCount, byteCount <= upload.blob.byteCount else {
-          return nil
-        }
-        session.byteCount = byteCount
-        if response.headers.contains(name: "Location") {
-          session.url = try response.nextLocation(of: request)
-        }
-        return session
+      let answer = try await exchange(
+        request, accepting: [204, 202, 200], progress: progress
+      ) { try await UploadAnswer($0) }
+      guard let arrived = answer.storedByteCount, arrived <= upload.blob.byteCount else {
+        return nil
       }
+      session.byteCount = arrived
+      if let location = answer.location { session.url = try request.next(location) }
+      return session
     } catch let error as RegistryError where error.code != .unreachable {
       // Some registries give up an upload that broke off in the middle of a request.
       return nil
