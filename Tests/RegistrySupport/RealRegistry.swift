@@ -34,7 +34,7 @@ public struct RealRegistry: Sendable {
   ) async throws -> Result {
     try await withTemporaryDirectory { folder in
       let port = try await freePort()
-      public let storage = folder.appending("storage")
+      let storage = folder.appending("storage")
       var lines = [
         "version: 0.1", "log: {level: error, accesslog: {disabled: true}}", "storage:",
         "  filesystem: {rootdirectory: \(storage)}", "http:", "  addr: 127.0.0.1:\(port)",
