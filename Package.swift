@@ -14,14 +14,18 @@ let package = Package(
       name: "Flare",
       targets: [
         "Adapters", "Benchmarks", "Bundles", "Conversion", "Evaluation", "Files", "JSON", "Kernels",
-        "Models", "Quantization", "Templates", "Tensors", "Tokenizers", "WeightFiles",
+        "Models", "Quantization", "Registry", "Store", "Templates", "Tensors", "Tokenizers",
+        "WeightFiles",
       ]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
     .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+    .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
   ],
   targets: [
     // Layer 1: bytes and shapes.
@@ -46,6 +50,21 @@ let package = Package(
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "CryptoExtras", package: "swift-crypto"),
       ]),
+    .target(
+      name: "Registry",
+      dependencies: [
+        "Files", "JSON", system,
+        .product(name: "AsyncHTTPClient", package: "async-http-client"),
+        .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+        .product(name: "NIOSSL", package: "swift-nio-ssl"),
+      ]),
+
+    .target(
+      name: "Store",
+      dependencies: ["Bundles", "Files", "JSON", "Registry", "Tensors", system]),
 
     // Layer 3: adapters, models, and what is made of them.
     .target(
@@ -78,7 +97,8 @@ let package = Package(
       name: "FlareCommand",
       dependencies: [
         "Adapters", "Benchmarks", "Bundles", "Conversion", "Evaluation", "Files", "JSON", "Kernels",
-        "Models", "Quantization", "Templates", "Tensors", "Tokenizers", "WeightFiles", system,
+        "Models", "Quantization", "Registry", "Store", "Templates", "Tensors", "Tokenizers",
+        "WeightFiles", system,
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ]),
 
@@ -139,8 +159,31 @@ let package = Package(
     .testTarget(
       name: "CommandTests",
       dependencies: [
-        "AskWithSource", "Files", "FlareCommand", "JSON", "Tensors", "TestSupport", "WeightFiles",
+        "AskWithSource", "Files", "FlareCommand", "JSON", "RegistrySupport", "Tensors",
+        "TestSupport", "WeightFiles",
         system,
+      ]),
+    .target(
+      name: "RegistrySupport",
+      dependencies: [
+        "Files", "TestSupport", system,
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
+      ],
+      path: "Tests/RegistrySupport"),
+    .testTarget(
+      name: "StoreTests",
+      dependencies: [
+        "Bundles", "Files", "JSON", "Registry", "RegistrySupport", "Store", "Tensors",
+        "TestSupport", system,
+      ]),
+    .testTarget(
+      name: "RegistryTests",
+      dependencies: [
+        "Files", "JSON", "Registry", "RegistrySupport", "TestSupport", system,
+        .product(name: "NIOCore", package: "swift-nio"),
+        .product(name: "NIOHTTP1", package: "swift-nio"),
+        .product(name: "NIOPosix", package: "swift-nio"),
       ]),
     .testTarget(
       name: "BundlesTests",

@@ -227,11 +227,7 @@ extension BundleManifest.File {
   }
 
   /// Whether `path` can only be a place inside the folder that it is relative to.
-  static func isPlain(_ path: String) -> Bool {
-    path.split(separator: "/", omittingEmptySubsequences: false).allSatisfy {
-      !$0.isEmpty && $0 != "." && $0 != ".."
-    } && !path.unicodeScalars.contains { $0 == "\\" || $0.value < 0x20 || $0.value == 0x7F }
-  }
+  static func isPlain(_ path: String) -> Bool { PlainPath.isPlain(path) }
 }
 
 extension BundleManifest.Quantization {

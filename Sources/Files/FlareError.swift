@@ -14,6 +14,8 @@ public enum FailureKind: Sendable {
   case badInput
   /// The destination cannot be written, exists, or is full.
   case cannotWrite
+  /// A server that was asked for something does not answer, or refuses.
+  case unavailable
   /// A promise inside Flare was broken.
   case bug
 }

@@ -22,7 +22,7 @@ struct BenchCommand: ParsableCommand {
         flare bench --shape llama-3.2-1b --quantize int4 -t 2
       """)
 
-  @Argument(help: .model)
+  @Argument(help: .model, completion: .file(), transform: FilePath.pathOrName)
   var model: FilePath?
 
   @Option(

@@ -17,7 +17,7 @@ struct CacheSourceCommand: ParsableCommand {
         flare run model.flare -p "Di mana Maya tinggal?" --source-cache source.safetensors
       """)
 
-  @Argument(help: .model)
+  @Argument(help: .model, completion: .file(), transform: FilePath.pathOrName)
   var model: FilePath
 
   @Option(help: "The source text. \\n stands for a line break.")

@@ -30,7 +30,7 @@ struct ChatCommand: ParsableCommand {
       --chat --source' answers one question with a source.
       """)
 
-  @Argument(help: .model)
+  @Argument(help: .model, completion: .file(), transform: FilePath.pathOrName)
   var model: FilePath
 
   @OptionGroup var chat: ChatOptions

@@ -30,7 +30,9 @@ struct ConvertCommand: ParsableCommand {
         flare convert run/checkpoint-500 --base Llama-3.2-1B --lora-alpha 16 -o split
       """)
 
-  @Argument(help: "A model, an adapter, or a pickled checkpoint of FLARE's trainer.")
+  @Argument(
+    help: "A model, an adapter, a name in the store, or a pickled checkpoint of FLARE's trainer.",
+    completion: .file(), transform: FilePath.pathOrName)
   var model: FilePath
 
   @Option(name: .shortAndLong, help: "Where to write.")

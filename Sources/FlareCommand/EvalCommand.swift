@@ -20,7 +20,7 @@ struct EvalCommand: ParsableCommand {
           --adapter samples/llama/flare-add_relu --data samples/data/test.jsonl
       """)
 
-  @Argument(help: .model)
+  @Argument(help: .model, completion: .file(), transform: FilePath.pathOrName)
   var model: FilePath
 
   @Option(help: "A JSONL file of questions.")

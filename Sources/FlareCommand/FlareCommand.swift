@@ -3,12 +3,13 @@ import Conversion
 import Files
 
 @main
-struct FlareCommand: ParsableCommand {
+struct FlareCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "flare",
     abstract: "Merge, quantize, pack and run adapted language models on a CPU.",
     discussion: """
-      MODEL is a Hugging Face directory, a .gguf file, a bundle directory or a .flare file.
+      MODEL is a Hugging Face directory, a .gguf file, a bundle directory or a .flare file; or a name \
+      in the store ('flare list'), when there is no path that is spelled like it.
 
       EXAMPLE:
         flare convert base --adapter flare-id --quantize int4 -o model.flare
@@ -22,19 +23,26 @@ struct FlareCommand: ParsableCommand {
       ChatCommand.self,
       TemplateCommand.self, TokenizeCommand.self,
       LogitsCommand.self, EvalCommand.self, CombineCommand.self, CacheSourceCommand.self,
-      BenchCommand.self,
+      BenchCommand.self, PushCommand.self, PullCommand.self, AddCommand.self, ListCommand.self,
+      RemoveCommand.self, CollectCommand.self,
     ])
 
-  /// Runs the command and turns its outcome into an exit code: 0 ok, 64 usage, 65 bad input, 70
-  /// bug, 73 cannot write.
-  static func main() {
+  /// Runs the command and turns its outcome into an exit code: 0 ok, 64 usage, 65 bad input, 69
+  /// a server that is unavailable, 70 bug, 73 cannot write.
+  ///
+  /// It stays on the main thread, because a command that is not asynchronous may keep it for hours.
+  @MainActor static func main() async {
+    let handler = InterruptHandler()
+    defer { withExtendedLifetime(handler) {} }
     do {
-      try withExtendedLifetime(InterruptHandler()) {
-        var command = try parseAsRoot()
+      var command = try parseAsRoot()
+      if var command = command as? any AsyncParsableCommand {
+        try await command.run()
+      } else {
         try command.run()
       }
     } catch let error as any FlareError {
-      standardError.write("flare: \(printable("\(error)"))\n")
+      standardError.write("flare: \(printable("\(error)"))\(pullHint(after: error))\n")
       exit(withError: error.kind.exitCode)
     } catch let error as ValidationError {
       // Of a command that runs already: parsing has errors of its own, with the usage beside them.
@@ -53,6 +61,7 @@ extension FailureKind {
     switch self {
     case .usage: ExitCode(64)
     case .badInput: ExitCode(65)
+    case .unavailable: ExitCode(69)
     case .bug: ExitCode(70)
     case .cannotWrite: ExitCode(73)
     }

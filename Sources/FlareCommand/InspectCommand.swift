@@ -14,7 +14,9 @@ struct InspectCommand: ParsableCommand {
         flare inspect samples/llama/flare-add_relu
       """)
 
-  @Argument(help: "A model, an adapter, or a pickled checkpoint of FLARE's trainer.")
+  @Argument(
+    help: "A model, an adapter, a name in the store, or a pickled checkpoint of FLARE's trainer.",
+    completion: .file(), transform: FilePath.pathOrName)
   var path: FilePath
 
   @Flag(help: "List every tensor.")

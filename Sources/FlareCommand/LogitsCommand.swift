@@ -17,7 +17,7 @@ struct LogitsCommand: ParsableCommand {
         flare logits model.flare --tokens 1,2,3 -o logits.safetensors
       """)
 
-  @Argument(help: .model)
+  @Argument(help: .model, completion: .file(), transform: FilePath.pathOrName)
   var model: FilePath
 
   @Option(help: "Token ids with commas between.")

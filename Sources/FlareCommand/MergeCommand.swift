@@ -17,7 +17,10 @@ struct MergeCommand: ParsableCommand {
         flare merge base --adapter task-lora --adapter flare-id=0.8 -o merged --verify
       """)
 
-  @Argument(help: "The base model: a Hugging Face directory, a .gguf file or a bundle.")
+  @Argument(
+    help:
+      "The base model: a Hugging Face directory, a .gguf file, a bundle or a name in the store.",
+    completion: .file(), transform: FilePath.pathOrName)
   var base: FilePath
 
   @Option(name: .shortAndLong, help: "Where to write.")

@@ -32,7 +32,7 @@ struct RunCommand: ParsableCommand {
         flare run model.flare --batch requests.jsonl --batch-size 16 -n 64 > answers.jsonl
       """)
 
-  @Argument(help: .model)
+  @Argument(help: .model, completion: .file(), transform: FilePath.pathOrName)
   var model: FilePath
 
   @Option(

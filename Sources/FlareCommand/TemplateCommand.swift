@@ -22,7 +22,9 @@ struct TemplateCommand: ParsableCommand {
       """)
 
   @Argument(
-    help: "A model, a directory with 'tokenizer_config.json', or a template (.jinja).")
+    help: """
+      A model, a name in the store, a directory with 'tokenizer_config.json', or a template (.jinja).
+      """, completion: .file(), transform: FilePath.pathOrName)
   var model: FilePath
 
   @Option(

@@ -15,7 +15,9 @@ struct TokenizeCommand: ParsableCommand {
         flare tokenize vocabulary.gguf --file book.txt --ids
       """)
 
-  @Argument(help: "A model, a tokenizer.json, a tokenizer.model or a .gguf file.")
+  @Argument(
+    help: "A model, a name in the store, a tokenizer.json, a tokenizer.model or a .gguf file.",
+    completion: .file(), transform: FilePath.pathOrName)
   var model: FilePath
 
   @Argument(help: "The text.")

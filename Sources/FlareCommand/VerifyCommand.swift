@@ -22,7 +22,8 @@ struct VerifyCommand: ParsableCommand {
         flare verify model.flare --key acme.pub
       """)
 
-  @Argument(help: "A bundle directory or a .flare file.")
+  @Argument(
+    help: "A bundle directory, a .flare file or a name in the store.", transform: FilePath.pathOrName)
   var bundle: FilePath
 
   @Flag(help: "Run the probes that 'flare convert --probe' stored in the bundle.")

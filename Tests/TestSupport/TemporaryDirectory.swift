@@ -8,3 +8,13 @@ public func withTemporaryDirectory<Result>(
   let directory = try TemporaryDirectory()
   return try withExtendedLifetime(directory) { try body(directory.path) }
 }
+
+/// Runs an asynchronous `body` with a new empty directory and removes it afterwards.
+public func withTemporaryDirectory<Result>(
+  isolation: isolated (any Actor)? = #isolation, _ body: (FilePath) async throws -> Result
+) async throws -> Result {
+  let directory = try TemporaryDirectory()
+  let result = try await body(directory.path)
+  withExtendedLifetime(directory) {}
+  return result
+}

@@ -18,7 +18,7 @@ extension FilePath: @retroactive ExpressibleByArgument {
 extension ArgumentHelp {
   /// What every command that runs a model takes.
   static let model: ArgumentHelp =
-    "A Hugging Face directory, a .gguf file, a bundle directory or a .flare file."
+    "A Hugging Face directory, a .gguf file, a bundle directory, a .flare file or a name in the store."
 }
 
 /// An adapter's directory and the weight it gets: `PATH` or `PATH=0.5`.
@@ -32,13 +32,18 @@ struct AdapterArgument: ExpressibleByArgument {
     if !FilePath(argument).exists, let separator = argument.lastIndex(of: "="),
       let weight = Float(argument[argument.index(after: separator)...])
     {
-      path = FilePath(String(argument[..<separator]))
+      path = Self.path(String(argument[..<separator]))
       self.weight = weight
     } else {
-      path = FilePath(argument)
+      path = Self.path(argument)
       weight = 1
     }
     guard !path.isEmpty, weight.isFinite, weight != 0 else { return nil }
+  }
+
+  /// Where an adapter is, or what its name in the store leads to.
+  private static func path(_ argument: String) -> FilePath {
+    (try? FilePath.pathOrName(argument)) ?? FilePath(argument)
   }
 
   static var defaultCompletionKind: CompletionKind { .directory }
@@ -49,8 +54,8 @@ struct AdapterOptions: ParsableArguments {
   @Option(
     name: .customLong("adapter"),
     help: ArgumentHelp(
-      "An adapter: a directory as PEFT or MLX writes it, a GGUF file, or a package of 'flare pack'; "
-        + "repeat it to stack several in order.",
+      "An adapter: a directory as PEFT or MLX writes it, a GGUF file, a package of 'flare pack' or a "
+        + "name in the store; repeat it to stack several in order.",
       valueName: "path[=weight]"))
   var adapters: [AdapterArgument] = []
 

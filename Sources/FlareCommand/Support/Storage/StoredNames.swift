@@ -1,0 +1,61 @@
+import ArgumentParser
+import Files
+import Store
+import SystemPackage
+
+#if canImport(Glibc)
+  import Glibc
+#else
+  import Darwin
+#endif
+
+extension Store {
+  /// The store of the user who runs the command.
+  static func standard() throws(StoreError) -> Store {
+    try Store(environment: environment(Store.environmentNames))
+  }
+}
+
+/// The variables of the environment among `names` that are set.
+func environment(_ names: [String]) -> [String: String] {
+  var values: [String: String] = [:]
+  for name in names { values[name] = unsafe getenv(name).map { unsafe String(cString: $0) } }
+  return values
+}
+
+extension FilePath {
+  /// Where something is that an argument means: the path that it is, or else the directory of a name
+  /// in the store.
+  ///
+  /// A path that exists always wins, and is said to when the store has the name as well: so what an
+  /// argument means is never another thing than it looks like, without a word. A text that is neither
+  /// stays a path, and the error is that of a missing file.
+  ///
+  /// - Throws: `StoreError` when the store has the name and cannot give the bundle.
+  init(pathOrName argument: String) throws {
+    self.init(argument)
+    guard let name = try? StoreName(argument), let store = try? Store.standard() else { return }
+    guard exists else {
+      if let directory = try store.directoryIfAny(of: name) { self = directory }
+      return
+    }
+    if (try? store.directoryIfAny(of: name)) != nil {
+      standardError.write(
+        "flare: '\(argument)' is a path here and a name in the store; the path is used\n")
+    }
+  }
+
+  /// The same as the transform of an argument of a command.
+  static func pathOrName(_ argument: String) throws -> FilePath {
+    guard !argument.isEmpty else { throw ValidationError("it is empty, expected a path or a name") }
+    return try FilePath(pathOrName: argument)
+  }
+}
+
+/// What to say beside an error that a path is missing, when it is spelled like a model in a registry.
+func pullHint(after error: any FlareError) -> String {
+  guard let error = error as? FileError, error.code == .notFound, error.path.string.contains(":"),
+    let name = try? StoreName(error.path.string), name.reference != nil
+  else { return "" }
+  return ", and no name in the store. 'flare pull \(name)' fetches it"
+}

@@ -1,0 +1,88 @@
+import Bundles
+import Files
+public import Registry
+import SystemPackage
+
+extension Store {
+  /// Fetches what a reference names, as far as its files are not in the store, under that name.
+  ///
+  /// A pull that breaks off goes on with the next one. One process at a time pulls into a store;
+  /// another one waits for it.
+  ///
+  /// - Parameters:
+  ///   - checksPresent: whether files that are in the store are hashed, and fetched again when they
+  ///     are damaged.
+  ///   - waiting: called when another process is pulling.
+  /// - Throws: `RegistryError`, `StoreError`, `BundleError` or `FileError`; the name is then as it was.
+  public func pull(
+    _ reference: RegistryReference, with client: RegistryClient, checksPresent: Bool = false,
+    progress: TransferProgress? = nil, waiting: () -> Void = {}
+  ) async throws -> StoredBundle {
+    for folder in [path, partial] { try folder.makeFolder() }
+    let lock = try await pullLock(waiting)
+    let (manifest, digest) = try await client.fetchManifest(reference, progress: progress)
+    // From here on nothing that the pull counts on is collected.
+    let used = [manifest.configuration.digest] + manifest.layers.map(\.digest)
+    try locked { try lock.write(used.map { "\($0.hexadecimal)\n" }.joined()) }
+    let folder = try BlobDirectory(partial)
+    let artifact = try await client.pull(
+      reference.pinned(to: digest), into: folder,
+      have: { digest in
+        let blob = path(of: digest)
+        guard checksPresent else { return blob }
+        return (try? ContentDigest(of: blob)) == digest ? blob : nil
+      }, progress: progress)
+    let stored = try locked { try install(artifact, as: StoreName(reference), checksPresent) }
+    removeTree(folder.path(of: manifest.configuration.digest))
+    try lock.write("")
+    return stored
+  }
+
+  private func install(
+    _ artifact: PulledArtifact, as name: StoreName, _ repairs: Bool
+  ) throws -> StoredBundle {
+    let record = StoreRecord(name: name, artifact)
+    let old = try? recordIfAny(name)
+    var new: Set<ContentDigest> = []
+    var newByteCount = 0
+    for file in artifact.files {
+      guard case .fetched(let source) = file.source else { continue }
+      try moveBlob(StoredFile(file.entry), from: source)
+      if new.insert(file.entry.digest).inserted { newByteCount += file.entry.byteCount }
+    }
+    try makeDirectory(of: record) { directory in
+      try record.checkAgreement(in: directory, from: name.description)
+    }
+    try write(record, as: name)
+    // A blob that was fetched again is another file, to which the links of others do not lead.
+    if repairs { for other in try records() { try makeDirectory(of: other) } }
+    return StoredBundle(
+      record: record, newByteCount: newByteCount,
+      replaced: old.map { $0.files != record.files } ?? false)
+  }
+
+  /// Where the lock of the process that pulls is, with the digests that it needs.
+  var pullLockPath: FilePath { path.appending("pull.lock") }
+
+  private func pullLock(_ waiting: () -> Void) async throws -> StoreLock {
+    if let lock = try StoreLock(pullLockPath, waits: false) { return lock }
+    waiting()
+    while true {
+      try await Task.sleep(for: .milliseconds(200))
+      if let lock = try StoreLock(pullLockPath, waits: false) { return lock }
+    }
+  }
+}
+
+extension StoreRecord {
+  fileprivate init(name: StoreName, _ artifact: PulledArtifact) {
+    self.init(
+      name: name, files: artifact.files.map { StoredFile($0.entry) }, artifact: artifact.digest)
+  }
+}
+
+extension StoredFile {
+  fileprivate init(_ entry: ArtifactEntry) {
+    self.init(path: entry.path, digest: entry.digest, byteCount: entry.byteCount)
+  }
+}
