@@ -48,6 +48,7 @@ let package = Package(
       dependencies: [
         "CZstd", "Files", "JSON", "Tensors", "WeightFiles", system,
         .product(name: "Crypto", package: "swift-crypto"),
+        .product(name: "CryptoExtras", package: "swift-crypto"),
       ]),
     .target(
       name: "Registry",
@@ -87,7 +88,8 @@ let package = Package(
       name: "Conversion",
       dependencies: [
         "Adapters", "Bundles", "Files", "JSON", "Kernels", "Models", "Quantization", "Tensors",
-        "WeightFiles", system, .product(name: "Crypto", package: "swift-crypto"),
+        "Tokenizers", "WeightFiles", system,
+        .product(name: "Crypto", package: "swift-crypto"),
       ]),
 
     // Layer 4: the command.

@@ -8,27 +8,44 @@ public import SystemPackage
 public struct ArchivedFiles: Sendable {
   public let path: FilePath
   public let manifest: BundleManifest
+  /// The manifest as it is there, with its signatures.
+  let head: SignedManifest
   private let layout: ArchiveLayout
-  private let contents: FramedContents
+  let contents: FramedContents
 
   /// Reads the seek table and the manifest of the single file at `path`.
   ///
-  /// - Throws: `BundleError` when there is no seek table, as in archives of other programs, or when
-  ///   the manifest or the table is damaged; `FileError` when the file cannot be read.
-  public init(_ path: FilePath) throws {
+  /// - Parameter keys: of which one has to have signed the bundle, if there are any.
+  /// - Throws: `BundleError` when there is no seek table, as in archives of other programs, when the
+  ///   manifest or the table is damaged, or none of the keys has signed; `FileError` when the file
+  ///   cannot be read.
+  public init(_ path: FilePath, requiring keys: [VerifyingKey] = []) throws {
     do {
       guard let contents = try FramedContents(MappedFile(path)) else {
         throw ArchiveDefect(problem: "has no seek table to find files by. Unpack it")
       }
       var reader = TarReader(contents.source(workerCount: 1, progress: nil))
-      let (manifest, text) = try BundleArchive(path).readManifest(from: &reader)
-      let layout = ArchiveLayout(
-        [(BundleManifest.fileName, text.count)] + manifest.files.map { ($0.path, $0.byteCount) })
-      guard let layout, layout.byteCount == contents.byteCount else {
+      let archive = BundleArchive(path)
+      let text = try archive.readManifest(from: &reader)
+      var head = SignedManifest(text: text, signatureText: nil, path: path)
+      let manifest = try head.manifest()
+      var layout = try manifest.archiveLayout(textByteCount: text.count, at: path)
+      // Longer than all files: there are signatures. No look at a file tells, which may be damaged.
+      if layout.byteCount < contents.byteCount, let entry = try reader.nextEntry(),
+        entry.name == BundleSignatures.fileName
+      {
+        let signatures = try archive.readSignatures(entry, from: &reader)
+        head = SignedManifest(text: text, signatureText: signatures, path: path)
+        layout = try manifest.archiveLayout(
+          textByteCount: text.count, signatureByteCount: signatures.count, at: path)
+      }
+      if !keys.isEmpty { try head.checkSignatures(requiring: keys) }
+      guard layout.byteCount == contents.byteCount else {
         throw ArchiveDefect(problem: "is not laid out as its manifest says. Unpack it")
       }
       self.path = path
       self.manifest = manifest
+      self.head = head
       self.layout = layout
       self.contents = contents
     } catch let defect as ArchiveDefect {
@@ -71,13 +88,23 @@ public struct ArchivedFiles: Sendable {
     return result
   }
 
+  /// The end of the manifest in the tar stream, and where the first file behind its signatures
+  /// begins.
+  var manifestEnd: Int { layout.entries[0].segment.upperBound }
+  var filesStart: Int { (fileEntries.first?.segment ?? layout.end).lowerBound }
+
+  /// Where the files of the manifest are, in its order.
+  var fileEntries: [ArchiveLayout.Entry] {
+    Array(layout.entries.suffix(manifest.files.count))
+  }
+
   /// What the manifest says of the file, and where it is.
   private func find(_ name: String) throws -> (BundleManifest.File, ArchiveLayout.Entry) {
     guard let index = manifest.files.firstIndex(where: { $0.path.utf8.elementsEqual(name.utf8) })
     else {
       throw BundleError(.missingFile, path, "its manifest lists no '\(name)'")
     }
-    let entry = layout.entries[index + 1]
+    let entry = fileEntries[index]
     var header: [UInt8] = []
     try read(entry.segment.lowerBound..<entry.contents.lowerBound) { header.append($0) }
     guard header == entry.header.blocks else {

@@ -7,20 +7,39 @@ extension BundleManifest {
   /// A longer manifest is an attack on memory, not a bundle.
   static let maximumByteCount = 16 << 20
 
+  /// Reads the manifest of a bundle in either form, or a manifest alone.
+  ///
+  /// - Throws: `FileError` or `BundleError`.
+  package init(at path: FilePath) throws {
+    if path.isDirectory {
+      try self.init(inDirectory: path)
+    } else if BundleArchive.isArchive(path) {
+      self = try ArchivedFiles(path).manifest
+    } else {
+      let file = try MappedFile(path)
+      try self.init(parsing: Span<UInt8>(_bytes: file.bytes), path: path)
+    }
+  }
+
   /// Reads and checks the manifest of the bundle in `directory`.
   ///
   /// - Throws: `FileError` or `BundleError`.
   package init(inDirectory directory: FilePath) throws {
+    try Self.checkPresence(inDirectory: directory)
     let path = directory.appending(Self.fileName)
+    let file = try MappedFile(path)
+    try self.init(parsing: Span<UInt8>(_bytes: file.bytes), path: path)
+  }
+
+  /// Checks that there is a manifest in `directory`.
+  static func checkPresence(inDirectory directory: FilePath) throws {
     guard directory.isDirectory else {
       throw FileError(directory.exists ? .notADirectory : .notFound, directory)
     }
-    guard path.exists else {
+    guard directory.appending(Self.fileName).exists else {
       throw BundleError(
         .malformedManifest, directory, "holds no '\(Self.fileName)' and so is no bundle")
     }
-    let file = try MappedFile(path)
-    try self.init(parsing: Span<UInt8>(_bytes: file.bytes), path: path)
   }
 
   /// Parses and checks the text of a manifest.
@@ -75,6 +94,7 @@ extension BundleManifest {
       quantization: try fields.fields("quantization").map(Quantization.init),
       base: try fields.fields("base").map(Base.init),
       adapters: try Adapter.list(in: fields),
+      delta: try fields.fields("delta").map(Delta.init),
       recipe: fields.members["recipe"] ?? .null,
       license: try fields.optional("license"))
     self.version = version
@@ -84,6 +104,11 @@ extension BundleManifest {
     }
     files = try fields.list("files", of: File.init)
     try checkFiles()
+    tree = try fields.fields("tree").map(Tree.init)
+    try checkTree()
+    guard kind != .delta || delta != nil && base?.fingerprint != nil else {
+      throw JSONFieldError("manifest: a delta without 'delta' or the fingerprint of its 'base'")
+    }
   }
 
   /// Bundles of version 1 are models.
@@ -125,7 +150,7 @@ extension BundleManifest {
     var folders: Set<String> = []
     var total = 0
     for file in files {
-      guard File.isPlain(file.path), file.path != Self.fileName else {
+      guard File.isPlain(file.path), !Self.ownNames.contains(file.path) else {
         throw JSONFieldError("manifest: '\(file.path)' is not a path that a bundle can hold")
       }
       guard paths.insert(file.path).inserted else {
@@ -142,6 +167,39 @@ extension BundleManifest {
     }
     if let clash = paths.intersection(folders).min() {
       throw JSONFieldError("manifest: '\(clash)' is both a file and a folder")
+    }
+  }
+}
+
+extension BundleManifest {
+  /// Files that every bundle may have and no manifest lists.
+  static let ownNames = [fileName, BundleSignatures.fileName]
+
+  /// Checks that the tree is a listed file of the size that its pieces need.
+  private func checkTree() throws(JSONFieldError) {
+    guard let tree else { return }
+    guard let file = files.last, file.path.utf8.elementsEqual(tree.path.utf8) else {
+      throw JSONFieldError(
+        "manifest: 'tree' names '\(tree.path)', which is not the last of 'files'")
+    }
+    let expected = tree.byteCount(for: files.dropLast())
+    guard file.byteCount == expected else {
+      throw JSONFieldError(
+        "manifest: '\(tree.path)' has \(file.byteCount) bytes, expected "
+          + "\(expected.map(String.init) ?? "more than there can be") for the pieces of all other "
+          + "files")
+    }
+  }
+}
+
+extension BundleManifest.Tree {
+  fileprivate init(_ fields: JSONFields) throws(JSONFieldError) {
+    path = try fields.required("path")
+    pieceByteCount = try fields.required("piece_bytes")
+    guard Self.pieceByteCounts.contains(pieceByteCount) else {
+      throw JSONFieldError(
+        "\(fields.subject): 'piece_bytes' is \(pieceByteCount), expected "
+          + "\(Self.pieceByteCounts.lowerBound) to \(Self.pieceByteCounts.upperBound)")
     }
   }
 }
@@ -176,6 +234,15 @@ extension BundleManifest.Quantization {
   fileprivate init(_ fields: JSONFields) throws(JSONFieldError) {
     self.init(
       scheme: try fields.required("scheme"), elementType: try fields.elementType("type"))
+  }
+}
+
+extension BundleManifest.Delta {
+  fileprivate init(_ fields: JSONFields) throws(JSONFieldError) {
+    self.init(
+      fingerprint: try fields.required("fingerprint"),
+      removedTensors: try fields.optional("removed_tensors") ?? [])
+    try BundleManifest.File.checkDigest(fingerprint, "fingerprint", fields)
   }
 }
 

@@ -19,6 +19,12 @@ extension BundleManifest {
     }
     if let base { document["base"] = base.json }
     if !adapters.isEmpty { document["adapters"] = .array(adapters.map(\.json)) }
+    if let delta {
+      document["delta"] = [
+        "fingerprint": .string(delta.fingerprint),
+        "removed_tensors": .array(delta.removedTensors.map { .string($0) }),
+      ]
+    }
     if recipe != .null { document["recipe"] = recipe }
     if let license { document["license"] = .string(license) }
     document["packed_tensors"] = .object(
@@ -27,6 +33,11 @@ extension BundleManifest {
           let shape = info.shape.extents.map { JSONValue.integer($0) }
           return (info.name, ["type": .string(info.elementType.rawValue), "shape": .array(shape)])
         }))
+    if let tree {
+      document["tree"] = [
+        "path": .string(tree.path), "piece_bytes": .integer(tree.pieceByteCount),
+      ]
+    }
     document["files"] = .array(files.map(\.json))
     return JSONValue.object(document).serialized(isIndented: true) + "\n"
   }

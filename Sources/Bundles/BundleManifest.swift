@@ -75,6 +75,19 @@ public struct BundleManifest: Sendable, Hashable {
     }
   }
 
+  /// What a delta makes of its base.
+  public struct Delta: Sendable, Hashable {
+    /// The fingerprint of the model that comes out.
+    public let fingerprint: String
+    /// Tensors of the base that it has not.
+    public let removedTensors: [String]
+
+    public init(fingerprint: String, removedTensors: [String]) {
+      self.fingerprint = fingerprint
+      self.removedTensors = removedTensors
+    }
+  }
+
   /// An adapter that went into the weights, runs beside them, or both.
   public struct Adapter: Sendable, Hashable {
     public let name: String
@@ -103,18 +116,22 @@ public struct BundleManifest: Sendable, Hashable {
   public var base: Base?
   /// In the order in which they apply.
   public var adapters: [Adapter]
+  /// Present in a delta.
+  public var delta: Delta?
   /// What was done to make the bundle, so that it can be done again; an object, or null.
   public var recipe: JSONValue
   /// An SPDX expression or the name of a licence.
   public var license: String?
   /// The tensors whose type safetensors does not know, by name.
   public internal(set) var packedTensors: [TensorInfo] = []
-  /// Every file of the bundle but the manifest, by path.
+  /// The table by which parts of files are checked; nil in bundles that were written without one.
+  public internal(set) var tree: Tree?
+  /// Every file of the bundle but the manifest and its signatures, by path, the tree last.
   public internal(set) var files: [File] = []
 
   public init(
     kind: Kind = .model, architecture: String, createdBy: String, quantization: Quantization? = nil,
-    base: Base? = nil, adapters: [Adapter] = [], recipe: JSONValue = .null,
+    base: Base? = nil, adapters: [Adapter] = [], delta: Delta? = nil, recipe: JSONValue = .null,
     license: String? = nil
   ) {
     self.kind = kind
@@ -123,14 +140,9 @@ public struct BundleManifest: Sendable, Hashable {
     self.quantization = quantization
     self.base = base
     self.adapters = adapters
+    self.delta = delta
     self.recipe = recipe
     self.license = license
-  }
-
-  /// Adds what is known once the files are written.
-  package mutating func complete(with files: [File], _ packedTensors: [TensorInfo]) {
-    self.files = files.sorted { $0.path < $1.path }
-    self.packedTensors = packedTensors.sorted { $0.name < $1.name }
   }
 
   /// The file that has to be there.

@@ -10,14 +10,14 @@ package import WeightFiles
 ///     try writer.addFile("tokenizer.json", copying: source.appending("tokenizer.json"))
 ///     try writer.commit(BundleManifest(architecture: "llama", createdBy: "flare 1.0"))
 ///
-/// Every byte is hashed on its way to the disk; the manifest comes last.
+/// Every byte is hashed on its way to the disk; the tree and the manifest come last.
 public struct BundleWriter: ~Copyable {
   /// The file that holds a bundle's tensors.
   public static let weightsFileName = "model.safetensors"
 
   private let directory: any OutputDirectory
   private let progress: ByteProgress?
-  private var files: [BundleManifest.File] = []
+  private var files: [FileRecord] = []
   private var packedTensors: [TensorInfo] = []
 
   /// Starts a bundle that will be at `path`.
@@ -52,7 +52,7 @@ public struct BundleWriter: ~Copyable {
   /// Takes note of weights that were written into the directory by other means.
   ///
   /// - Precondition: none were added before.
-  package mutating func addWeights(_ file: BundleManifest.File, _ tensors: [TensorInfo]) {
+  package mutating func addWeights(_ file: FileRecord, _ tensors: [TensorInfo]) {
     files.append(file)
     packedTensors = tensors.filter(\.elementType.isQuantized)
   }
@@ -107,9 +107,9 @@ public struct BundleWriter: ~Copyable {
     }
   }
 
-  /// Writes the manifest and puts the bundle in its place.
+  /// Writes the tree and the manifest and puts the bundle in its place.
   ///
-  /// - Parameter description: all that the writer does not know by itself; its `files` and
+  /// - Parameter description: all that the writer does not know by itself; its `files`, `tree` and
   ///   `packedTensors` are filled in.
   /// - Returns: the manifest as written.
   /// - Throws: `FileError` when it cannot be written.
@@ -117,8 +117,13 @@ public struct BundleWriter: ~Copyable {
   public consuming func commit(
     _ description: BundleManifest
   ) throws(FileError) -> BundleManifest {
+    let contents = BundleManifest.treeContents(of: files)
+    let tree = HashedFile(try directory.newFile(FilePath(BundleManifest.Tree.fileName)))
+    try tree.write(unsafe contents.span.bytes)
     var manifest = description
-    manifest.complete(with: files, packedTensors)
+    manifest.complete(
+      with: files.map(\.file), tree: try tree.commit(as: BundleManifest.Tree.fileName).file,
+      packedTensors)
     let file = try directory.newFile(FilePath(BundleManifest.fileName))
     try file.write(manifest.text)
     try file.commit()
@@ -128,9 +133,10 @@ public struct BundleWriter: ~Copyable {
 
   private func newFile(_ path: String) throws(FileError) -> HashedFile {
     precondition(
-      BundleManifest.File.isPlain(path) && path != BundleManifest.fileName,
+      BundleManifest.File.isPlain(path) && path != BundleManifest.Tree.fileName
+        && !BundleManifest.ownNames.contains(path),
       "Not a path that a bundle can hold")
-    precondition(!files.contains { $0.path == path }, "File already added")
+    precondition(!files.contains { $0.file.path == path }, "File already added")
     return HashedFile(try directory.newFile(FilePath(path)))
   }
 }

@@ -17,32 +17,45 @@ extension Conversion {
     let base = backgroundBase
     let contents = try BundleContents(of: self)
     var writer = BundleWriter(into: Uncommitted(output))
+    var weights: FilePath?
     for item in contents.items {
       switch item.contents {
       case .bytes(let bytes): try writer.addFile(item.path, bytes: unsafe bytes.span.bytes)
       case .file(let file): try writer.addFile(item.path, copying: file)
       case .weights(let layout):
         let file = try output.partialFile(
-          item.path, checkpointByteCount: request.output.checkpointByteCount)
+          item.path, checkpointByteCount: request.output.checkpointByteCount,
+          pieceByteCount: BundleManifest.Tree.standardPieceByteCount)
         try stream(to: output).write(layout, to: file, progress: progress)
-        let (byteCount, sha256) = try file.finish()
-        writer.addWeights(
-          BundleManifest.File(path: item.path, byteCount: byteCount, sha256: sha256),
-          layout.tensors)
+        weights = file.path
+        writer.addWeights(try file.finish().record(at: item.path), layout.tensors)
       }
+    }
+    if let weights, !request.probes.isEmpty {
+      try writer.addFile(NumericProbes.fileName, text: try probes(weights, contents).text)
     }
     try writer.commit(try manifest(try base.value()))
   }
 
-  /// Writes a bundle as one file, from front to back; the manifest, which comes first and knows the
-  /// hashes of all others, gets its place at the end.
+  /// Asks the model whose weights have been written.
+  private func probes(_ weights: FilePath, _ contents: BundleContents) throws -> NumericProbes {
+    let tensors = try BundleTensors(SafetensorsFile(weights), packed: contents.packedTensors)
+    let residues = appliedAdapters.compactMap(\.residue).map { AdapterStack.Member($0) }
+    let model = try LanguageModel(
+      request.name, configuration: try JSONValue(parsing: configurationText), tensors: tensors,
+      adapters: residues, with: kernels)
+    return try NumericProbes(request.probes, of: model)
+  }
+
+  /// Writes a bundle as one file, from front to back: the tree, which knows the pieces of all others,
+  /// comes last; the manifest, which comes first and knows their hashes, gets its place at the end.
   func writeBundleFile(
     to output: PartialOutput, _ progress: ((ConversionStep) -> Void)?
   ) throws {
     let base = backgroundBase
     let contents = try BundleContents(of: self)
     var manifest = try manifest(BundleBase(unknown: request))
-    manifest.complete(with: contents.items.map(\.unhashedFile), contents.packedTensors)
+    manifest.plan(contents.items.map(\.unhashedFile), contents.packedTensors)
     let layout = try manifest.archiveLayout(
       textByteCount: manifest.text.utf8.count, at: request.destination)
     let file = try output.partialFile(
@@ -50,7 +63,7 @@ extension Conversion {
       checkpointByteCount: request.output.checkpointByteCount,
       firstHashedByte: layout.manifestPlaceByteCount)
     let archive = try PartialArchive(layout, in: file)
-    var files: [BundleManifest.File] = []
+    var files: [FileRecord] = []
     for item in contents.items {
       let place = try archive.nextFile()
       switch item.contents {
@@ -60,10 +73,15 @@ extension Conversion {
       case .weights(let layout):
         try stream(to: output).write(layout, to: place, progress: progress)
       }
-      files.append(place.file(at: item.path))
+      files.append(place.record(at: item.path))
     }
+    let tree = BundleManifest.treeContents(of: files)
+    let place = try archive.nextFile()
+    try place.write(unsafe tree.span.extracting(place.byteCount...).bytes)
     manifest = try self.manifest(try base.value())
-    manifest.complete(with: files, contents.packedTensors)
+    manifest.complete(
+      with: files.map(\.file), tree: place.record(at: BundleManifest.Tree.fileName).file,
+      contents.packedTensors)
     try archive.finish(manifest: manifest.text)
     _ = try file.finish()
   }

@@ -22,15 +22,19 @@ public final class NewFile {
 
   /// Starts a file that will be at `path`.
   ///
-  /// - Parameter mayReplace: whether a file that is already there may be replaced.
+  /// - Parameters:
+  ///   - mayReplace: whether a file that is already there may be replaced.
+  ///   - isPrivate: whether only the user who runs the process may read it.
   /// - Throws: `FileError` when something is there, or the folder cannot be written.
-  public convenience init(_ path: FilePath, mayReplace: Bool = false) throws(FileError) {
-    try self.init(path, reportedAs: path, mayReplace: mayReplace)
+  public convenience init(
+    _ path: FilePath, mayReplace: Bool = false, isPrivate: Bool = false
+  ) throws(FileError) {
+    try self.init(path, reportedAs: path, mayReplace: mayReplace, isPrivate: isPrivate)
   }
 
   /// Starts a file in a directory that has itself another name in the end.
   package init(
-    _ path: FilePath, reportedAs reportedPath: FilePath, mayReplace: Bool
+    _ path: FilePath, reportedAs reportedPath: FilePath, mayReplace: Bool, isPrivate: Bool = false
   ) throws(FileError) {
     guard mayReplace || !path.isOccupied else { throw FileError(.exists, reportedPath) }
     guard !path.exists || path.isRegularFile else {
@@ -43,7 +47,7 @@ public final class NewFile {
     do {
       descriptor = try FileDescriptor.open(
         temporaryPath, .writeOnly, options: [.create, .exclusiveCreate, .closeOnExec],
-        permissions: [.ownerReadWrite, .groupRead, .otherRead])
+        permissions: isPrivate ? [.ownerReadWrite] : [.ownerReadWrite, .groupRead, .otherRead])
     } catch let error as Errno {
       throw FileError(writing: reportedPath, error)
     } catch {

@@ -43,6 +43,7 @@ struct ChatCommand: ParsableCommand {
       valueName: "tokens"))
   var context: Int?
 
+  @OptionGroup var trust: TrustOptions
   @OptionGroup var compute: ComputeOptions
 
   func validate() throws {
@@ -56,9 +57,14 @@ struct ChatCommand: ParsableCommand {
 
   func run() throws {
     let options = try generation.options(standardCount: .max)
-    let files = try ModelFiles(model)
+    let files = try trust.open(model)
+    try trust.checking(files) { try run(files, options) }
+  }
+
+  private func run(_ files: ModelFiles, _ options: GenerationOptions) throws {
     let template = try chat.template(of: files)
-    let model = try adapters.open(files, with: try compute.kernels())
+    let model = try adapters.open(
+      files, requiring: try trust.signature.keys(), with: try compute.kernels())
     let context =
       context ?? min(model.configuration.maximumPositionCount, Self.standardContext)
     let conversation = try Conversation(with: model, template, options, contextSize: context)

@@ -1,9 +1,11 @@
 import Adapters
 import ArgumentParser
+import Bundles
 import Conversion
 import Files
 import Models
 import SystemPackage
+import Tokenizers
 
 struct ConvertCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -49,9 +51,19 @@ struct ConvertCommand: ParsableCommand {
       """)
   var quantize: QuantizationArgument?
 
+  @Option(
+    help: ArgumentHelp(
+      "A text whose most likely next tokens are stored in a bundle directory, for 'flare verify "
+        + "--numeric'; repeat it for several.", valueName: "text"))
+  var probe: [String] = []
+
+  @Option(help: "The source text of each --probe, in order, where a FLARE adapter reads one.")
+  var probeSource: [String] = []
+
   @OptionGroup var adapters: AdapterOptions
   @OptionGroup var split: SplitOptions
   @OptionGroup var options: ConversionOptions
+  @OptionGroup var signature: SignatureOptions
   @OptionGroup var outputArguments: OutputArguments
   @OptionGroup var compute: ComputeOptions
 
@@ -76,15 +88,36 @@ struct ConvertCommand: ParsableCommand {
       guard split.base == nil else {
         throw ValidationError("'--base' is for adapters and checkpoints, and a model is given")
       }
-      let files = try ModelFiles(model)
-      let request = ConversionRequest(
-        model: files, adapters: try adapters.read(for: files, with: kernels),
+      let files = try ModelFiles(model, requiring: try signature.keys())
+      // What is written has hashes of its own: nothing damaged may get some.
+      try files.bundle?.pieces?.checkAll()
+      var request = ConversionRequest(
+        model: files,
+        adapters: try adapters.read(
+          for: files, requiring: try signature.keys(), with: kernels),
         destination: output,
         form: try to.map { try $0.modelForm } ?? ConversionRequest.Form(destination: output),
         quantization: quantize?.scheme, preset: quantize?.preset,
         elementType: options.dtype?.elementType,
         isSourceFree: options.noSource, mayReplace: options.overwrite, merging: options.merging)
+      request.probes = try probes(files)
       try run(request, outputArguments, with: kernels, json: options.json)
+    }
+  }
+
+  private func probes(_ files: ModelFiles) throws -> [NumericProbes.Question] {
+    guard probeSource.isEmpty || probeSource.count == probe.count else {
+      throw ValidationError("give one --probe-source for each --probe, or none")
+    }
+    if probe.isEmpty { return [] }
+    guard let tokenizer = try files.tokenizer() else {
+      throw ValidationError("'--probe' is text, and the model has no tokenizer")
+    }
+    return probe.indices.map { index in
+      NumericProbes.Question(
+        tokens: tokenizer.encode(probe[index].withLineBreaks),
+        sourceTokens: probeSource.isEmpty
+          ? nil : tokenizer.encode(probeSource[index].withLineBreaks))
     }
   }
 
@@ -93,8 +126,10 @@ struct ConvertCommand: ParsableCommand {
     let given =
       [
         ("--adapter", !adapters.adapters.isEmpty), ("--quantize", quantize != nil),
+        ("--probe", !probe.isEmpty),
         ("--dtype", options.dtype != nil), ("--no-source", options.noSource),
         ("--source-alignment", options.sourceAlignment != nil), ("--json", options.json),
+        ("--require-signature", !signature.requireSignature.isEmpty),
       ] + outputArguments.given
     guard let option = given.first(where: \.1)?.0 else { return }
     throw ValidationError("'\(option)' is for models, and \(what) is given")

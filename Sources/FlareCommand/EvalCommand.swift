@@ -39,17 +39,21 @@ struct EvalCommand: ParsableCommand {
   var json = false
 
   @OptionGroup var keyValues: KeyValueOptions
+  @OptionGroup var trust: TrustOptions
   @OptionGroup var compute: ComputeOptions
 
   func run() throws {
     let kernels = try compute.kernels()
     let questions = try QuestionSet(contentsOf: data)
-    let model = try adapters.open(model, with: kernels)
-    let bar = ProgressBar("Asking", total: questions.questions.count, unit: .items)
-    let result = try bar.during {
-      try ExactMatch(
-        model, on: questions, setting, keyValueType: keyValues.kvType ?? .float16
-      ) { _ in bar.advance(by: 1) }
+    let files = try trust.open(model)
+    let result = try trust.checking(files) {
+      let model = try adapters.open(files, requiring: try trust.signature.keys(), with: kernels)
+      let bar = ProgressBar("Asking", total: questions.questions.count, unit: .items)
+      return try bar.during {
+        try ExactMatch(
+          model, on: questions, setting, keyValueType: keyValues.kvType ?? .float16
+        ) { _ in bar.advance(by: 1) }
+      }
     }
 
     if json {

@@ -6,6 +6,7 @@ import JSON
 import Kernels
 import Models
 import SystemPackage
+import Tensors
 
 struct PackCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -20,6 +21,7 @@ struct PackCommand: ParsableCommand {
       EXAMPLE:
         flare pack model-bundle -o model.flare
         flare pack flare-id --base Llama-3.2-1B -o flare-id.flare
+        flare pack tuned --delta-from base -o tuned-delta.flare
       """)
 
   @Argument(help: "A bundle directory, or an adapter.")
@@ -27,6 +29,9 @@ struct PackCommand: ParsableCommand {
 
   @Option(help: "The model that an adapter was trained on, unquantized.")
   var base: FilePath?
+
+  @Option(help: "Pack only what differs from this model: a delta, for 'flare apply'.")
+  var deltaFrom: FilePath?
 
   @Option(help: "The licence of an adapter: an SPDX expression or a name.")
   var license: String?
@@ -43,6 +48,10 @@ struct PackCommand: ParsableCommand {
   func run() throws {
     guard bundle.exists else { throw FileError(.notFound, bundle) }
     try output.checkApart(from: [bundle])
+    guard base == nil || deltaFrom == nil else {
+      throw ValidationError("'--base' is for adapters and '--delta-from' for models; give one")
+    }
+    if let deltaFrom { return try pack(deltaFrom: try ModelFiles(deltaFrom)) }
     if let base { return try pack(adapterFor: try ModelFiles(base)) }
     guard !AdapterConversion.isAdapter(bundle) else {
       throw ValidationError(
@@ -64,6 +73,30 @@ struct PackCommand: ParsableCommand {
 }
 
 extension PackCommand {
+  fileprivate func pack(deltaFrom base: ModelFiles) throws {
+    try output.checkApart(from: [base.path])
+    let model = try ModelFiles(bundle)
+    let bar = ProgressBar(
+      "Comparing", total: base.weightByteCount + model.weightByteCount, unit: .bytes)
+    let packaging = try bar.during {
+      try DeltaPackaging(model, from: base, with: try Kernels()) { bar.advance(by: $0) }
+    }
+    try packaging.run(to: output, mayReplace: overwrite, workerCount: ThreadPool.coreCount)
+    let (changed, all) = (packaging.changedNames.count, model.tensors.tensorInfos.count)
+    if json {
+      writeJSON([
+        "destination": .string(output.string), "base": .string(base.name),
+        "changed_tensors": .integer(changed),
+        "removed_tensors": .integer(packaging.removedNames.count),
+        "bytes": .integer(output.treeByteCount),
+      ])
+    } else {
+      standardOutput.write(
+        "wrote \(output), \(byteText(output.treeByteCount)): \(changed) of \(all) tensors differ from "
+          + "'\(base.name)'\n")
+    }
+  }
+
   fileprivate func pack(adapterFor base: ModelFiles) throws {
     let bar = ProgressBar(
       "Looking at the base", total: base.weightByteCount,

@@ -67,6 +67,7 @@ struct RunCommand: ParsableCommand {
   @Flag(help: "Print a JSON object with the text and the speed at the end.")
   var json = false
 
+  @OptionGroup var trust: TrustOptions
   @OptionGroup var compute: ComputeOptions
 
   func validate() throws {
@@ -100,8 +101,14 @@ struct RunCommand: ParsableCommand {
   func run() throws {
     let options = try generation.options()
     let kernels = try compute.kernels()
-    let files = try ModelFiles(model)
-    let model = try adapters.open(files, with: kernels)
+    let files = try trust.open(model)
+    try trust.checking(files) { try run(files, options, with: kernels) }
+  }
+
+  private func run(
+    _ files: ModelFiles, _ options: GenerationOptions, with kernels: Kernels
+  ) throws {
+    let model = try adapters.open(files, requiring: try trust.signature.keys(), with: kernels)
     let template = chat ? try chatOptions.template(of: files) : nil
     if let batch {
       let file = try RequestFile(batch, for: model, generation, sourceOptions)

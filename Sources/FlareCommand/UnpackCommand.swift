@@ -26,6 +26,8 @@ struct UnpackCommand: ParsableCommand {
     help: "Unpack only this file, by its path in the bundle, without reading the others.")
   var single: String?
 
+  @OptionGroup var signature: SignatureOptions
+
   @Flag(help: "Replace what is at the destination: a model; with --file, a file.")
   var overwrite = false
 
@@ -37,7 +39,8 @@ struct UnpackCommand: ParsableCommand {
     let bar = ProgressBar("Unpacking", total: file.treeByteCount, unit: .bytes)
     try bar.during {
       try Bundle.unpack(
-        file, to: output, mayReplace: overwrite, workerCount: ThreadPool.coreCount
+        file, to: output, requiring: try signature.keys(), mayReplace: overwrite,
+        workerCount: ThreadPool.coreCount
       ) { bar.advance(by: $0) }
     }
     standardOutput.write("wrote \(output), \(byteText(output.treeByteCount))\n")
@@ -46,7 +49,7 @@ struct UnpackCommand: ParsableCommand {
   /// Unpacks the file `name` alone.
   private func unpack(_ name: String) throws {
     try output.checkApart(from: [file])
-    let files = try ArchivedFiles(file)
+    let files = try ArchivedFiles(file, requiring: try signature.keys())
     let byteCount = files.manifest.files.first { $0.path == name }?.byteCount ?? 0
     let destination = try NewFile(output, mayReplace: overwrite)
     let bar = ProgressBar("Unpacking", total: byteCount, unit: .bytes)

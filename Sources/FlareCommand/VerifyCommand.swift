@@ -1,55 +1,109 @@
 import ArgumentParser
 import Bundles
+import Conversion
 import Files
 import JSON
 import Kernels
+import Models
 import Store
 import SystemPackage
 
 struct VerifyCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "verify",
-    abstract: "Check every byte of a bundle against its manifest.",
+    abstract: "Check every byte of a bundle against its manifest, and who signed that.",
     discussion: """
+      Damage is told by its place: the file, the bytes, and the tensors in them. Signatures in the \
+      bundle are always checked; whose they are, only --key can tell.
+      --numeric also asks the model what it was asked when it was made, and compares the answers.
+
       EXAMPLE:
         flare verify model.flare
+        flare verify model.flare --numeric
+        flare verify model.flare --key acme.pub
       """)
 
   @Argument(help: "A bundle directory, a .flare file or a name in the store.")
   var bundle: FilePath
 
+  @Flag(help: "Run the probes that 'flare convert --probe' stored in the bundle.")
+  var numeric = false
+  @Option(
+    help: ArgumentHelp(
+      "A public key: the bundle is refused unless this one, or another given the same way, has "
+        + "signed it.", valueName: "key.pub"))
+  var key: [FilePath] = []
+
   @Flag(help: "Print JSON.")
   var json = false
 
   func run() throws {
-    if !bundle.exists, let name = try? StoreName(bundle.string), let store = try? Store.standard(),
-      store.contains(name)
-    {
-      return try verify(name, in: store)
+    let place = try stored() ?? bundle
+    guard place.exists else { throw FileError(.notFound, bundle) }
+    let bar = ProgressBar("Verifying", total: place.treeByteCount, unit: .bytes)
+    let keys = try key.map { try VerifyingKey(contentsOf: $0) }
+    let result = try bar.during {
+      try Bundle.verify(place, requiring: keys, workerCount: ThreadPool.coreCount) {
+        bar.advance(by: $0)
+      }
     }
-    guard bundle.exists else { throw FileError(.notFound, bundle) }
-    let bar = ProgressBar("Verifying", total: bundle.treeByteCount, unit: .bytes)
-    let manifest = try bar.during {
-      try Bundle.verify(bundle, workerCount: ThreadPool.coreCount) { bar.advance(by: $0) }
-    }
-    report(manifest.files.count, manifest.files.reduce(0) { $0 + $1.byteCount })
-  }
-
-  private func verify(_ name: StoreName, in store: Store) throws {
-    let bar = ProgressBar("Verifying", total: try store.record(name).byteCount, unit: .bytes)
-    let record = try bar.during { try store.verify(name) { bar.advance(by: $0) } }
-    report(record.files.count, record.byteCount)
-  }
-
-  private func report(_ fileCount: Int, _ byteCount: Int) {
+    let manifest = result.manifest
+    let byteCount = manifest.files.reduce(0) { $0 + $1.byteCount }
+    let probes = try numeric ? checkProbes() : nil
     if json {
-      writeJSON([
-        "bundle": .string(bundle.string), "files": .integer(fileCount),
+      var document: JSONObject = [
+        "bundle": .string(bundle.string), "files": .integer(manifest.files.count),
         "bytes": .integer(byteCount),
-      ])
+        "signers": .array(
+          result.signers.map {
+            ["key": .string($0.description), "expected": .boolean(keys.contains($0))]
+          }),
+      ]
+      if let probes {
+        document["probes"] = .integer(probes.count)
+        document["largest_logit_difference"] = .number(Double(probes.largestDifference))
+      }
+      writeJSON(.object(document))
     } else {
       standardOutput.write(
-        "\(bundle): all \(fileCount) files match their SHA-256, \(byteText(byteCount))\n")
+        "\(bundle): all \(manifest.files.count) files match their SHA-256, \(byteText(byteCount))\n"
+          + signatureText(result.signers, expecting: keys))
+      if let probes {
+        standardOutput.write(
+          "\(bundle): \(probes.count) probes give the logits they gave, within "
+            + "\(scientificText(Double(probes.largestDifference)))\n")
+      }
     }
+  }
+
+  /// The directory of a name in the store, when that is what is meant.
+  ///
+  /// What the bundle's manifest does not list, and so cannot vouch for, is compared with what the store
+  /// has noted.
+  private func stored() throws -> FilePath? {
+    guard !bundle.exists, let name = try? StoreName(bundle.string),
+      let store = try? Store.standard(), store.contains(name)
+    else { return nil }
+    return try store.verifyManifest(name)
+  }
+
+  private func checkProbes(_ place: FilePath) throws -> (count: Int, largestDifference: Float) {
+    let files = try ModelFiles(place)
+    guard let probes = try NumericProbes(of: files) else {
+      throw ValidationError("\(bundle) holds no probes, which 'flare convert --probe' stores")
+    }
+    return try probes.check(try LanguageModel(files, with: try Kernels()), at: bundle)
+  }
+
+  /// A line for each key that signed.
+  private func signatureText(_ signers: [VerifyingKey], expecting keys: [VerifyingKey]) -> String {
+    if signers.isEmpty { return "not signed\n" }
+    return signers.map { signer in
+      let note =
+        keys.contains(signer)
+        ? "as required"
+        : keys.isEmpty ? "whoever that is: pass --key to check it" : "not among the keys given"
+      return "signed by \(signer), \(note)\n"
+    }.joined()
   }
 }

@@ -30,6 +30,7 @@ enum SampleBundle {
 
   static let filePaths = [
     "adapters/flare/adapter_config.json", "config.json", "model.safetensors", "tokenizer.json",
+    "tree.sha256",
   ]
 
   /// Writes the bundle at `path`.

@@ -84,11 +84,11 @@ struct SeekTableTests {
     let elsewhere = { (count: Int) in
       "has a seek table that does not begin where its \(count) frames put it"
     }
-    #expect(try problem { $0.count += 1 } == elsewhere(7))
+    #expect(try problem { $0.count += 1 } == elsewhere(8))
     #expect(try problem { $0.count = .max } == elsewhere(Int(UInt32.max)))
-    #expect(try problem { $0.byteCount += 1 } == elsewhere(6))
-    #expect(try problem { $0.magic ^= 1 } == elsewhere(6))
-    #expect(try problem { $0.descriptor = 0x80 } == elsewhere(6))
+    #expect(try problem { $0.byteCount += 1 } == elsewhere(7))
+    #expect(try problem { $0.magic ^= 1 } == elsewhere(7))
+    #expect(try problem { $0.descriptor = 0x80 } == elsewhere(7))
   }
 
   @Test func `sizes that do not add up to the frames are refused`() throws {

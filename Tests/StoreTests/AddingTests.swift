@@ -1,5 +1,6 @@
 import Bundles
 import Files
+import Registry
 import SystemPackage
 import TestSupport
 import Testing
@@ -18,7 +19,7 @@ struct AddingTests {
         let (before, after) = (bundle.pushing(FilePath(path)), directory.pushing(FilePath(path)))
         #expect(try after.readBytes() == before.readBytes(), "\(path)")
       }
-      #expect(try Bundle.verify(directory).files.count == 3)
+      #expect(try Bundle.verify(directory).manifest.files.count == 3)
       #expect(try store.verify(StoreName("maya")).files.count == 4)
     }
   }
@@ -57,6 +58,16 @@ struct AddingTests {
       #expect(packed.newByteCount == packed.record.byteCount && plain.newByteCount == 0)
       #expect(try store.partial.entryNames.isEmpty)
       try store.verify(StoreName("packed"))
+    }
+  }
+
+  @Test func `two files of a bundle with the same bytes are one blob`() throws {
+    try withStore { store in
+      let stored = try store.add(SampleModel(text: "{}"), as: "twins")
+      #expect(stored.record.files.count == 4)
+      #expect(try store.blobs.entryNames.count == 3)
+      #expect(stored.sharedByteCount == 2)
+      try store.verify(StoreName("twins"))
     }
   }
 

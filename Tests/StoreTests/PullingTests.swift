@@ -67,7 +67,7 @@ struct PullingTests {
       #expect(second.newByteCount < 2_000)
       // The same bundle from a directory needs nothing more.
       #expect(try store.add(model, as: "mine").newByteCount == 0)
-      #expect(try Bundle.verify(store.directory(of: StoreName("mine"))).architecture == "llama")
+      #expect(try Bundle(store.directory(of: StoreName("mine"))).manifest.architecture == "llama")
       #expect(try store.partial.entryNames.isEmpty)
       // Nobody changes a blob by mistake.
       let blob = store.path(of: first.record.files[0].digest)

@@ -15,7 +15,8 @@ enum FrameDecoder {
       contentByteCount == frame.contents.count
     else {
       throw ArchiveDefect(
-        problem: "has another frame at byte \(frame.place.lowerBound) than its seek table says")
+        problem: "has another frame at byte \(frame.place.lowerBound) than its seek table says",
+        contents: frame.contents)
     }
     var result = 0
     let contents = unsafe [UInt8](unsafeUninitializedCapacity: contentByteCount) { buffer, count in
@@ -25,10 +26,15 @@ enum FrameDecoder {
       }
       count = ZSTD_isError(result) == 0 ? result : 0
     }
-    guard ZSTD_isError(result) == 0 else { throw ArchiveDefect(zstd: result) }
+    guard ZSTD_isError(result) == 0 else {
+      var defect = ArchiveDefect(zstd: result)
+      defect.contents = frame.contents
+      throw defect
+    }
     guard contents.count == contentByteCount else {
       throw ArchiveDefect(
-        problem: "has a frame at byte \(frame.place.lowerBound) with fewer contents than it says")
+        problem: "has a frame at byte \(frame.place.lowerBound) with fewer contents than it says",
+        contents: frame.contents)
     }
     return contents
   }

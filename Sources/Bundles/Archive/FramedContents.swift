@@ -61,6 +61,11 @@ package struct FramedContents: Sendable {
     }
   }
 
+  /// Gives a frame as it is in the file.
+  func withBytes(of frame: ArchiveFrame, _ body: (RawSpan) throws -> Void) rethrows {
+    try body(file.bytes.extracting(frame.place))
+  }
+
   /// The whole stream from its start.
   ///
   /// - Parameter progress: told of all bytes of the file as they are taken.

@@ -95,7 +95,7 @@ extension Conversion {
     var metadata: GGUFMetadata = [
       GGUFModelKeys.architecture: .string(architecture.rawValue),
       GGUFModelKeys.type: .string("model"),
-      GGUFModelKeys.name: .string(request.model.name),
+      GGUFModelKeys.name: .string(request.name),
     ]
     let computed = [
       GGUFModelKeys.fileType, GGUFModelKeys.quantizationVersion, "general.alignment",

@@ -6,7 +6,7 @@ import SystemPackage
 import Tensors
 import WeightFiles
 
-/// The files of a bundle but for its manifest, with their sizes, before a tensor is computed.
+/// The files of a bundle but for its manifest and its tree, with their sizes, before a tensor is computed.
 struct BundleContents {
   struct Item {
     let path: String
@@ -54,7 +54,7 @@ struct BundleContents {
             contents: .file(try MappedFile(directory.path.appending(name)))))
       }
     }
-    self.items = items.sorted { $0.path < $1.path }
+    self.items = items.sorted { BundleManifest.precedes($0.path, $1.path) }
     self.staging = staging
     packedTensors = conversion.weightFiles.flatMap(\.layout.tensors).filter(
       \.elementType.isQuantized)
@@ -71,12 +71,5 @@ extension BundleContents.Item {
       case .weights(let layout): layout.byteCount
       }
     return BundleManifest.File(unhashed: path, byteCount: byteCount)
-  }
-}
-
-extension BundleManifest.File {
-  init(unhashed path: String, byteCount: Int) {
-    self.init(
-      path: path, byteCount: byteCount, sha256: String(repeating: "0", count: 64))
   }
 }

@@ -28,7 +28,7 @@ final class PartialArchive {
     entry += 1
     let place = layout.entries[entry].contents
     let done = place.clamped(to: 0..<max(earlier.byteCount, 0))
-    var hash = RunningHash()
+    var hash = RunningHash(pieceByteCount: BundleManifest.Tree.standardPieceByteCount)
     if !done.isEmpty {
       try earlier.read(done, workerCount: ThreadPool.coreCount) { hash.update($0) }
     }
@@ -70,8 +70,8 @@ final class ArchivedFile: ResumableSink {
     }
   }
 
-  /// What a manifest says about the file.
-  func file(at path: String) -> BundleManifest.File { hash.withLock { $0.file(at: path) } }
+  /// What a bundle says about the file.
+  func record(at path: String) -> FileRecord { hash.withLock { $0.record(at: path) } }
 }
 
 /// The writer of an archive, from one thread at a time.

@@ -1,4 +1,4 @@
-import Crypto
+import Bundles
 import Files
 import Synchronization
 import SystemPackage
@@ -31,13 +31,13 @@ final class PartialFile: ResumableSink, RewritableSink {
     var firstHashedByte: Int
     var isRewritten = false
     var byteCount = 0
-    var hash = SHA256()
+    var hash: RunningHash
     var recordedByteCount = 0
 
     mutating func append(_ bytes: RawSpan) {
       let hashed = bytes.extracting(
         min(max(firstHashedByte - byteCount, 0), bytes.byteCount)..<bytes.byteCount)
-      unsafe hashed.withUnsafeBytes { unsafe hash.update(bufferPointer: $0) }
+      hash.update(hashed)
       byteCount += bytes.byteCount
     }
 
@@ -45,7 +45,7 @@ final class PartialFile: ResumableSink, RewritableSink {
     mutating func checkpoint(isDue newByteCount: Int) -> (new: Range<Int>, sha256: String)? {
       guard byteCount - recordedByteCount >= newByteCount else { return nil }
       defer { recordedByteCount = byteCount }
-      return (recordedByteCount..<byteCount, hexadecimal(hash.finalize()))
+      return (recordedByteCount..<byteCount, hash.sha256)
     }
   }
 
@@ -55,11 +55,12 @@ final class PartialFile: ResumableSink, RewritableSink {
   ///   - checkpoints: what the journal says of the file: SHA-256 by length.
   ///   - checkpointByteCount: bytes between two lines of the journal.
   ///   - firstHashedByte: behind what `rewrite` may change at the end.
+  ///   - pieceByteCount: the bytes of the pieces whose hashes are wanted too, if any.
   /// - Throws: `FileError` when it can be neither read nor written.
   init(
     _ path: FilePath, named name: String, reportedAs reportedPath: FilePath,
     checkpoints: [Int: String], checkpointByteCount: Int, firstHashedByte: Int,
-    journal: Journal
+    pieceByteCount: Int?, journal: Journal
   ) throws(FileError) {
     self.path = path
     self.name = name
@@ -74,7 +75,9 @@ final class PartialFile: ResumableSink, RewritableSink {
       throw FileError(writing: reportedPath, error)
     }
     do {
-      let kept = try Self.kept(of: path, checkpoints, firstHashedByte)
+      let empty = State(
+        firstHashedByte: firstHashedByte, hash: RunningHash(pieceByteCount: pieceByteCount))
+      let kept = try Self.kept(of: path, checkpoints, empty)
       try descriptor.resize(to: Int64(kept.byteCount))
       try descriptor.seek(offset: 0, from: .end)
       state = Mutex(kept)
@@ -88,9 +91,9 @@ final class PartialFile: ResumableSink, RewritableSink {
 
   /// The longest beginning of the file that the journal confirms.
   private static func kept(
-    of path: FilePath, _ checkpoints: [Int: String], _ firstHashedByte: Int
+    of path: FilePath, _ checkpoints: [Int: String], _ empty: State
   ) throws -> State {
-    var kept = State(firstHashedByte: firstHashedByte)
+    var kept = empty
     if checkpoints.isEmpty { return kept }
     try forgetCachedPages(of: path)
     let file = try MappedFile(path)
@@ -103,7 +106,7 @@ final class PartialFile: ResumableSink, RewritableSink {
         }
         running.append(piece.bytes)
       }
-      guard hexadecimal(running.hash.finalize()) == checkpoints[byteCount] else { break }
+      guard running.hash.sha256 == checkpoints[byteCount] else { break }
       running.recordedByteCount = byteCount
       kept = running
     }
@@ -146,13 +149,14 @@ final class PartialFile: ResumableSink, RewritableSink {
 
   /// Makes the file durable.
   ///
-  /// - Returns: its length and SHA-256.
-  func finish() throws(FileError) -> (byteCount: Int, sha256: String) {
+  /// - Returns: the hash of its bytes, from the first that is hashed.
+  @discardableResult
+  func finish() throws(FileError) -> RunningHash {
     guard fsync(descriptor.rawValue) == 0 else {
       throw FileError(writing: reportedPath, Errno(rawValue: errno))
     }
     if let record = state.withLock({ $0.checkpoint(isDue: 1) }) { try self.record(record) }
-    return state.withLock { ($0.byteCount, hexadecimal($0.hash.finalize())) }
+    return state.withLock { $0.hash }
   }
 
   private func record(_ checkpoint: (new: Range<Int>, sha256: String)) throws(FileError) {

@@ -117,8 +117,9 @@ final class PartialOutput: OutputDirectory, Sendable {
   /// - Parameters:
   ///   - checkpointByteCount: bytes between two points that a later run can go on from.
   ///   - firstHashedByte: behind what is rewritten at the end.
+  ///   - pieceByteCount: the bytes of the pieces whose hashes are wanted too, if any.
   func partialFile(
-    _ name: String, checkpointByteCount: Int, firstHashedByte: Int = 0
+    _ name: String, checkpointByteCount: Int, firstHashedByte: Int = 0, pieceByteCount: Int? = nil
   ) throws(FileError) -> PartialFile {
     var checkpoints: [Int: String] = [:]
     for case .checkpoint(name, let byteCount, let sha256) in journal.entries {
@@ -130,7 +131,7 @@ final class PartialOutput: OutputDirectory, Sendable {
       folder.appending(place.lastComponent?.string ?? ""), named: name,
       reportedAs: reportedPath(place), checkpoints: checkpoints,
       checkpointByteCount: checkpointByteCount, firstHashedByte: firstHashedByte,
-      journal: journal)
+      pieceByteCount: pieceByteCount, journal: journal)
   }
 
   /// Starts a small file, anew when an earlier run wrote it.

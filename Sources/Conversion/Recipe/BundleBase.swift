@@ -20,21 +20,21 @@ struct BundleBase: Sendable {
       let manifest = try BundleManifest.File(
         hashing: bundle.filesDirectory.appending(BundleManifest.fileName),
         as: BundleManifest.fileName)
-      input = BundleManifest.Base(name: model.name, files: [manifest])
+      input = BundleManifest.Base(name: request.name, files: [manifest])
       base = bundle.manifest.base ?? input
     } else if model.isQuantized {
       input = BundleManifest.Base(
-        name: model.name,
+        name: request.name,
         files: try model.weightPaths.map { path in
           try BundleManifest.File(hashing: path, as: path.lastComponent?.string ?? "")
         })
       base =
         model.statedFingerprints?.first.map {
-          BundleManifest.Base(name: model.name, fingerprint: $0)
+          BundleManifest.Base(name: request.name, fingerprint: $0)
         } ?? input
     } else {
       let identity = try IdentityCache().identity(of: model, with: kernels)
-      input = BundleManifest.Base(name: model.name, fingerprint: identity.fingerprint)
+      input = BundleManifest.Base(name: request.name, fingerprint: identity.fingerprint)
       base = input
     }
   }
@@ -48,22 +48,22 @@ struct BundleBase: Sendable {
     }
     if let manifest {
       input = BundleManifest.Base(
-        name: model.name,
+        name: request.name,
         files: [BundleManifest.File(unhashed: BundleManifest.fileName, byteCount: manifest)])
       base = model.bundle?.manifest.base ?? input
     } else if model.isQuantized {
       input = BundleManifest.Base(
-        name: model.name,
+        name: request.name,
         files: try model.weightPaths.map { path in
           BundleManifest.File(
             unhashed: path.lastComponent?.string ?? "", byteCount: try MappedFile(path).byteCount)
         })
       base =
         model.statedFingerprints?.first.map {
-          BundleManifest.Base(name: model.name, fingerprint: $0)
+          BundleManifest.Base(name: request.name, fingerprint: $0)
         } ?? input
     } else {
-      input = BundleManifest.Base(name: model.name, fingerprint: zeros)
+      input = BundleManifest.Base(name: request.name, fingerprint: zeros)
       base = input
     }
   }

@@ -86,7 +86,7 @@ extension Recipe {
 
 extension ConversionRequest {
   /// All that was asked for and is not what it is without being asked for.
-  fileprivate var recipeOptions: JSONObject {
+  var recipeOptions: JSONObject {
     var options = JSONObject()
     if let quantization {
       options["quantize"] = .string(quantization.linearType.rawValue)
@@ -102,6 +102,15 @@ extension ConversionRequest {
     if let combination = merging.combination { options["combine"] = combination.json }
     if !types.patterns.isEmpty {
       options["tensor_types"] = .array(types.patterns.map { .string($0.text) })
+    }
+    if !probes.isEmpty {
+      options["probes"] = .array(
+        probes.map {
+          let source = $0.sourceTokens.map { JSONValue.array($0.map { .integer($0) }) }
+          return [
+            "tokens": .array($0.tokens.map { .integer($0) }), "source_tokens": source ?? .null,
+          ]
+        })
     }
     if let planned = types.planned { options["planned_types"] = .object(planned.typeNames) }
     return options
@@ -119,6 +128,7 @@ extension ConversionRequest {
     var quantization: QuantizationScheme?
     var elementType: ElementType?
     var isSourceFree = false
+    var probes: [NumericProbes.Question] = []
     for (key, value) in recipe.options {
       switch (key, value) {
       case ("quantize", "int8"): quantization = .int8
@@ -133,6 +143,12 @@ extension ConversionRequest {
       case ("combine", let method): merging.combination = CombinationMethod(json: method)
       case ("tensor_types", .array(let rules)):
         for case .string(let rule) in rules { try types.append(rule) }
+      case ("probes", .array(let questions)):
+        probes = questions.map {
+          NumericProbes.Question(
+            tokens: $0["tokens"]?.array?.compactMap(\.integer) ?? [],
+            sourceTokens: $0["source_tokens"]?.array?.compactMap(\.integer))
+        }
       case ("planned_types", .object(let names)): types.take(types: names)
       default:
         throw ConversionError(
@@ -146,6 +162,7 @@ extension ConversionRequest {
       quantization: quantization, elementType: elementType, isSourceFree: isSourceFree,
       merging: merging)
     self.types = types
+    self.probes = probes
   }
 }
 

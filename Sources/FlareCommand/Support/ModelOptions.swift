@@ -1,5 +1,6 @@
 import Adapters
 public import ArgumentParser
+import Bundles
 import Files
 public import Kernels
 import Models
@@ -63,12 +64,15 @@ struct AdapterOptions: ParsableArguments {
 
   /// Reads the adapters for the model that they will run on.
   ///
+  /// - Parameter keys: one of them has to have signed each adapter; none to ask for no signature.
   /// - Throws: a `FlareError`, also when a package was made for another model.
-  func read(for model: ModelFiles, with kernels: Kernels) throws -> [AdapterStack.Member] {
+  func read(
+    for model: ModelFiles, requiring keys: [VerifyingKey] = [], with kernels: Kernels
+  ) throws -> [AdapterStack.Member] {
     if adapters.isEmpty { return [] }
     let base = try model.configuration().adapterBase
     return try adapters.map { argument in
-      let files = try AdapterFiles(argument.path)
+      let files = try AdapterFiles(argument.path, requiring: keys)
       try check(files, against: model, with: kernels)
       return try read(files, weight: argument.weight, for: base, with: kernels)
     }
@@ -116,8 +120,11 @@ struct AdapterOptions: ParsableArguments {
   }
 
   /// The same for a model whose files are known.
-  func open(_ files: ModelFiles, with kernels: Kernels) throws -> LanguageModel {
-    try LanguageModel(files, adapters: try read(for: files, with: kernels), with: kernels)
+  func open(
+    _ files: ModelFiles, requiring keys: [VerifyingKey] = [], with kernels: Kernels
+  ) throws -> LanguageModel {
+    try LanguageModel(
+      files, adapters: try read(for: files, requiring: keys, with: kernels), with: kernels)
   }
 }
 

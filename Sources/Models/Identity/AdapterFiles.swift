@@ -18,14 +18,23 @@ public struct AdapterFiles: Sendable {
 
   /// Finds out what is at `path`.
   ///
-  /// - Throws: a `FlareError` when it is a package of something else, or malformed.
-  public init(_ path: FilePath) throws {
+  /// - Parameter keys: one of them has to have signed the adapter; none to ask for no signature.
+  /// - Throws: a `FlareError` when it is a package of something else, malformed, or not signed so.
+  public init(_ path: FilePath, requiring keys: [VerifyingKey] = []) throws {
     self.path = path
     guard path.exists, Bundle.isBundle(path) else {
+      guard keys.isEmpty else {
+        throw ModelError(
+          .identity,
+          "\(path): is no package, so it has no signature, and one is required. Pack the adapter with "
+            + "'flare pack' and sign that")
+      }
       package = nil
       return
     }
-    let bundle = try Bundle(path)
+    let bundle = try Bundle(path, requiring: keys, checksFiles: !keys.isEmpty)
+    // An adapter is read whole, so all of it is checked at once.
+    try bundle.pieces?.checkAll()
     guard bundle.manifest.kind == .adapter else {
       throw ModelError(
         .identity,
@@ -79,7 +88,8 @@ public struct AdapterFiles: Sendable {
 extension ModelFiles {
   /// The models that this one says it is or was made from, by fingerprint; nil when its weights have to
   /// be looked at.
-  package var statedFingerprints: [String]? {
+  public var statedFingerprints: [String]? {
+    if let delta = bundle?.manifest.delta { return [delta.fingerprint] }
     if let base = bundle?.manifest.base?.fingerprint { return [base] }
     if let gguf, case .string(let base)? = gguf.checkpoint.metadata[GGUFModelKeys.baseFingerprint] {
       return [base]

@@ -17,6 +17,9 @@ package import SystemPackage
 public struct IdentityCache: Sendable {
   private let directory: FilePath?
 
+  /// Weights that are read faster than a person would notice are not worth a file.
+  private static let smallestByteCount = 64 << 20
+
   /// The cache of this user: `flare/identities` in `XDG_CACHE_HOME` or `~/.cache`; none when there is
   /// no home.
   public init() {
@@ -37,6 +40,9 @@ public struct IdentityCache: Sendable {
   public func identity(
     of files: ModelFiles, with kernels: Kernels, progress: ByteProgress? = nil
   ) throws -> ModelIdentity {
+    guard files.weightByteCount >= Self.smallestByteCount else {
+      return try ModelIdentity(of: files, with: kernels, progress: progress)
+    }
     let entry = try directory?.appending("\(key(of: files)).json")
     if let entry, let json = try? JSONValue(contentsOf: entry),
       let identity = try? ModelIdentity(json, subject: "\(entry)")

@@ -1,4 +1,4 @@
-import Files
+package import Files
 public import SystemPackage
 public import Tensors
 
@@ -28,8 +28,15 @@ public struct SafetensorsFile: TensorSource {
     } catch {
       throw WeightFileError(error)
     }
-    let header = try SafetensorsHeader(file.bytes, path: path)
-    self.path = path
+    try self.init(file)
+  }
+
+  /// Checks a file that is mapped already.
+  ///
+  /// - Throws: `WeightFileError` when it breaks a rule of the format.
+  package init(_ file: MappedFile) throws(WeightFileError) {
+    let header = try SafetensorsHeader(file.bytes, path: file.path)
+    path = file.path
     self.file = file
     metadata = header.metadata
     tensorInfos = header.entries.map(\.info)

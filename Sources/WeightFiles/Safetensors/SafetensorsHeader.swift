@@ -27,10 +27,14 @@ struct SafetensorsHeader {
 
   /// Reads and checks the header of the file whose bytes are `file`.
   ///
-  /// - Parameter path: the file's name in messages.
-  init(_ file: RawSpan, path: FilePath) throws(WeightFileError) {
-    let headerByteCount = try Self.headerByteCount(of: file, path: path)
+  /// - Parameters:
+  ///   - file: its bytes; those of the header are enough when `byteCount` says how many there are.
+  ///   - path: the file's name in messages.
+  init(_ file: RawSpan, byteCount: Int? = nil, path: FilePath) throws(WeightFileError) {
+    let byteCount = byteCount ?? file.byteCount
+    let headerByteCount = try Self.headerByteCount(of: file, byteCount: byteCount, path: path)
     let dataStart = Self.prefixByteCount + headerByteCount
+    precondition(dataStart <= file.byteCount, "Header not in reach")
     let text = Span<UInt8>(_bytes: file.extracting(Self.prefixByteCount..<dataStart))
     guard !text.isEmpty, text[0] == UInt8(ascii: "{") else {
       throw WeightFileError(.malformedHeader, path, "the header does not begin with '{'")
@@ -57,23 +61,23 @@ struct SafetensorsHeader {
     entries.sort {
       ($0.range.lowerBound, $0.range.upperBound) < ($1.range.lowerBound, $1.range.upperBound)
     }
-    try checkCoverage(of: dataStart..<file.byteCount, path: path)
+    try checkCoverage(of: dataStart..<byteCount, path: path)
   }
 
-  private static func headerByteCount(
-    of file: RawSpan, path: FilePath
+  static func headerByteCount(
+    of file: RawSpan, byteCount: Int, path: FilePath
   ) throws(WeightFileError) -> Int {
-    guard file.byteCount >= prefixByteCount else {
+    guard file.byteCount >= prefixByteCount, byteCount >= prefixByteCount else {
       throw WeightFileError(
         .malformedHeader, path,
-        "is \(file.byteCount) bytes long, expected at least 8 for the length of the header")
+        "is \(byteCount) bytes long, expected at least 8 for the length of the header")
     }
     let prefix = Span<UInt8>(_bytes: file.extracting(0..<prefixByteCount))
     let length = UInt64(littleEndianBytes: prefix)
-    guard length <= file.byteCount - prefixByteCount else {
+    guard length <= byteCount - prefixByteCount else {
       throw WeightFileError(
         .malformedHeader, path,
-        "header length \(length) exceeds the file (\(file.byteCount) bytes)")
+        "header length \(length) exceeds the file (\(byteCount) bytes)")
     }
     guard length <= maximumByteCount else {
       throw WeightFileError(
