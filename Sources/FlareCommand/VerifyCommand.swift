@@ -49,7 +49,7 @@ struct VerifyCommand: ParsableCommand {
     }
     let manifest = result.manifest
     let byteCount = manifest.files.reduce(0) { $0 + $1.byteCount }
-    let probes = try numeric ? checkProbes() : nil
+    let probes = try numeric ? checkProbes(place) : nil
     if json {
       var document: JSONObject = [
         "bundle": .string(bundle.string), "files": .integer(manifest.files.count),
