@@ -158,6 +158,20 @@ struct PullingTests {
     try FinishedProcess("/bin/chmod", ["u+w", path.string]).exitCode == 0
   }
 
+  @Test func `a tag that was moved brings the other bundle, and says so`() async throws {
+    try await withRegistry { registry, client, store in
+      let reference = try RegistryReference("\(registry.host)/m:1")
+      _ = try await push(SampleModel(text: "[1]"), to: reference, client)
+      #expect(try await !store.pull(reference, with: client).replaced)
+      #expect(try await !store.pull(reference, with: client).replaced)
+      _ = try await push(SampleModel(text: "[2]"), to: reference, client)
+      #expect(try await store.pull(reference, with: client).replaced)
+      let note = try store.directory(of: StoreName(reference)).pushing("texts/note.json")
+      #expect(try note.readText() == "[2]")
+      #expect(try store.collect().blobCount > 0)
+    }
+  }
+
   @Test func `a second pull waits for the first`() async throws {
     try await withRegistry { registry, client, store in
       let reference = try RegistryReference("\(registry.host)/m:1")
