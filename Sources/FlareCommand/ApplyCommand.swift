@@ -16,7 +16,9 @@ struct ApplyCommand: ParsableCommand {
         flare apply tuned-delta.flare --base base -o tuned
       """)
 
-  @Argument(help: "A delta: a directory or a .flare file.")
+  @Argument(
+    help: "A delta: a directory, a .flare file or a name in the store.", completion: .file(),
+    transform: FilePath.pathOrName)
   var delta: FilePath
 
   @Option(help: "The model that the delta was taken from, in any form that keeps its numbers.")

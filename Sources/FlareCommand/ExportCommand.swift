@@ -22,7 +22,7 @@ struct ExportCommand: ParsableCommand {
         flare export base --adapter task-lora --ollama out --quantize q4_k_m
       """)
 
-  @Argument(help: .model)
+  @Argument(help: .model, completion: .file(), transform: FilePath.pathOrName)
   var model: FilePath
 
   @Option(help: "The folder for a hub to write.")

@@ -24,7 +24,9 @@ struct PackCommand: ParsableCommand {
         flare pack tuned --delta-from base -o tuned-delta.flare
       """)
 
-  @Argument(help: "A bundle directory, or an adapter.")
+  @Argument(
+    help: "A bundle directory, a name in the store, or an adapter.", completion: .file(),
+    transform: FilePath.pathOrName)
   var bundle: FilePath
 
   @Option(help: "The model that an adapter was trained on, unquantized.")

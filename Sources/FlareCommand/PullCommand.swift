@@ -74,6 +74,9 @@ struct PullCommand: AsyncParsableCommand {
     report(
       StoreName(reference).description, stored.record.artifact, stored.record.byteCount,
       fetched: stored.newByteCount, place: store.directory(of: stored.record))
+    if stored.replaced {
+      standardError.write("flare: the name stood for another bundle before\n")
+    }
   }
 
   /// Fetches into a folder beside the directory, which stays when the pull breaks off.

@@ -44,8 +44,7 @@ extension [StoredFile] {
           "its file '\(file.path)' is missing or another than the bundle's manifest lists")
       }
     }
-    let listed = Set(
-      manifest.files.map(\.path) + [BundleManifest.fileName, BundleFiles.signatureName])
+    let listed = Set(manifest.files.map(\.path) + BundleFiles.ownNames)
     if let extra = first(where: { !listed.contains($0.path) }) {
       throw disagreement("holds '\(extra.path)', which the bundle's manifest does not list")
     }

@@ -12,8 +12,8 @@ public struct BundleFiles: Sendable {
   public let files: [StoredFile]
   let manifest: BundleManifest
 
-  /// The signature of a manifest, which the manifest cannot list.
-  static let signatureName = "signature.json"
+  /// The manifest and its signatures, which no manifest can list.
+  static let ownNames = [BundleManifest.fileName, BundleSignatures.fileName]
 
   /// Reads the manifest of the bundle in `directory`; the bytes of the other files are not read.
   ///
@@ -27,7 +27,7 @@ public struct BundleFiles: Sendable {
     self.directory = directory
     manifest = try BundleManifest(inDirectory: directory)
     var files: [StoredFile] = []
-    for name in [BundleManifest.fileName, Self.signatureName] {
+    for name in Self.ownNames {
       let path = directory.appending(name)
       guard path.isRegularFile, let byteCount = path.fileByteCount else { continue }
       files.append(

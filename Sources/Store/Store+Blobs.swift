@@ -13,7 +13,9 @@ extension Store {
   /// Where the blob is or will be.
   func path(of digest: ContentDigest) -> FilePath { blobs.appending(digest.hexadecimal) }
 
-  /// The file with this digest; nil when the store has none. Its bytes were checked when it was written.
+  /// The file with this digest; nil when the store has none.
+  ///
+  /// Its bytes were checked when it was written.
   public func blob(_ digest: ContentDigest) -> FilePath? {
     let blob = path(of: digest)
     return blob.isRegularFile ? blob : nil

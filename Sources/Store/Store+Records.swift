@@ -74,7 +74,9 @@ extension Store {
 }
 
 extension FilePath {
-  /// The records in this folder and below. What is half-written has a name that begins with a dot.
+  /// The records in this folder and below.
+  ///
+  /// What is half-written has a name that begins with a dot.
   fileprivate func records() throws(FileError) -> [FilePath] {
     var paths: [FilePath] = []
     for name in try directoryEntries() where !name.hasPrefix(".") {

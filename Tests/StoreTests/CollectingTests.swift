@@ -2,6 +2,7 @@ import Bundles
 import Files
 import Registry
 import SystemPackage
+import Tensors
 import TestSupport
 import Testing
 
@@ -17,16 +18,18 @@ struct CollectingTests {
   @Test func `collecting keeps what a name reaches and frees the rest`() throws {
     try withStore { store in
       try store.add(SampleModel(text: "[1]"), as: "a")
-      try store.add(SampleModel(text: "[2]"), as: "b")
+      let kept = try store.add(SampleModel(text: "[2]"), as: "b").record
+      let count = try store.blobs.entryNames.count
       #expect(try store.collect() == StoreWaste())
       let freed = try #require(try store.remove(StoreName("a")))
       let dry = try store.collect(isDry: true)
-      #expect(dry.blobCount == 2 && dry.blobByteCount == freed)
+      #expect(dry.blobCount == count - kept.files.count && dry.blobCount > 0)
+      #expect(dry.blobByteCount == freed)
       #expect(try store.collect() == dry)
       #expect(try store.collect() == StoreWaste())
       try store.verify(StoreName("b"))
       #expect(try store.bundles.entryNames.count == 1)
-      #expect(try store.blobs.entryNames.count == 4)
+      #expect(try store.blobs.entryNames.count == kept.files.count)
       let error = #expect(throws: StoreError.self) { try store.remove(StoreName("a")) }
       #expect(error?.code == .notFound)
     }
@@ -34,11 +37,14 @@ struct CollectingTests {
 
   @Test func `a mapped bundle stays readable when it is collected`() throws {
     try withStore { store in
-      try store.add(SampleModel(values: [5, 6]), as: "a")
+      let count = try store.add(SampleModel(values: [5, 6]), as: "a").record.files.count
       let bundle = try Bundle(store.directory(of: StoreName("a")))
       try store.remove(StoreName("a"))
-      #expect(try store.collect().blobCount == 4)
-      #expect(try bundle.tensors.tensor(named: "model.norm.weight").bytes.byteCount == 8)
+      #expect(try store.collect().blobCount == count)
+      let tensor = try bundle.tensors.tensor(named: "model.norm.weight")
+      #expect(tensor.shape == [2])
+      let byteCount = tensor.bytes.byteCount
+      #expect(byteCount == 8)
     }
   }
 
@@ -51,7 +57,7 @@ struct CollectingTests {
       try old.makeOld()
       let lock = try #require(try StoreLock(store.pullLockPath, waits: false))
       try lock.write("\(record.files[0].digest.hexadecimal)\n")
-      #expect(try store.collect().blobCount == 3)
+      #expect(try store.collect().blobCount == record.files.count - 1)
       #expect(old.exists && store.path(of: record.files[0].digest).exists)
       withExtendedLifetime(lock) {}
     }
@@ -71,7 +77,7 @@ struct CollectingTests {
   }
 
   @Test func `a store that is not there is empty and is not made by looking`() throws {
-    try withStore { store in
+    try withStore { (store) throws in
       #expect(try store.listing().entries.isEmpty)
       #expect(try store.collect() == StoreWaste())
       #expect(try store.directoryIfAny(of: StoreName("a")) == nil)

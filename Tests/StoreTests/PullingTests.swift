@@ -67,7 +67,7 @@ struct PullingTests {
       #expect(second.newByteCount < 2_000)
       // The same bundle from a directory needs nothing more.
       #expect(try store.add(model, as: "mine").newByteCount == 0)
-      #expect(try Bundle.verify(store.directory(of: StoreName("mine"))).architecture == "llama")
+      #expect(try Bundle(store.directory(of: StoreName("mine"))).manifest.architecture == "llama")
       #expect(try store.partial.entryNames.isEmpty)
       // Nobody changes a blob by mistake.
       let blob = store.path(of: first.record.files[0].digest)
@@ -156,6 +156,20 @@ struct PullingTests {
 
   private func makeWritable(_ path: FilePath) throws -> Bool {
     try FinishedProcess("/bin/chmod", ["u+w", path.string]).exitCode == 0
+  }
+
+  @Test func `a tag that was moved brings the other bundle, and says so`() async throws {
+    try await withRegistry { registry, client, store in
+      let reference = try RegistryReference("\(registry.host)/m:1")
+      _ = try await push(SampleModel(text: "[1]"), to: reference, client)
+      #expect(try await !store.pull(reference, with: client).replaced)
+      #expect(try await !store.pull(reference, with: client).replaced)
+      _ = try await push(SampleModel(text: "[2]"), to: reference, client)
+      #expect(try await store.pull(reference, with: client).replaced)
+      let note = try store.directory(of: StoreName(reference)).pushing("texts/note.json")
+      #expect(try note.readText() == "[2]")
+      #expect(try store.collect().blobCount > 0)
+    }
   }
 
   @Test func `a second pull waits for the first`() async throws {

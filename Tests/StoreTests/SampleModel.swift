@@ -8,7 +8,7 @@ import TestSupport
 /// A bundle with weights that several can share, and a text that is its own.
 struct SampleModel {
   var values: [Float] = [1, 2, 3, 4]
-  var text = "{}"
+  var text = "[0]"
 
   /// Writes the bundle at `path`.
   func write(to path: FilePath) throws {
