@@ -25,7 +25,10 @@ struct TensorStream {
       let rest = Array(layout.header[done...])
       try writer.append { try file.write(unsafe rest.span.bytes) }
     }
-    progress?(ConversionStep(tensor: "", byteCount: min(done, layout.byteCount)))
+    // The header has just been handed over, if it was not there.
+    progress?(
+      ConversionStep(
+        tensor: "", byteCount: min(max(done, layout.header.count), layout.byteCount)))
     // A tensor that was begun is computed again from its first row: what a merge measures is a sum
     // over all of them.
     let missing = blocks.blocks(of: layout, from: source).filter {
