@@ -69,7 +69,8 @@ let package = Package(
       name: "Conversion",
       dependencies: [
         "Adapters", "Bundles", "Files", "JSON", "Kernels", "Models", "Quantization", "Tensors",
-        "WeightFiles", system, .product(name: "Crypto", package: "swift-crypto"),
+        "Tokenizers", "WeightFiles", system,
+        .product(name: "Crypto", package: "swift-crypto"),
       ]),
 
     // Layer 4: the command.

@@ -11,100 +11,17 @@ BF16, `merge_and_unload`, `save_pretrained`. After the first round the two resul
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
-import subprocess
 import sys
-import threading
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 import torch
+from big_models import SHAPES, ensure_model
+from processes import Usage, measure, regular_files, warm
 from safetensors import safe_open
-from safetensors.torch import save_file
-from tiny_models import ALL_LINEARS, quiet, write_json
-from transformers import LlamaConfig
-
-HIDDEN, LAYERS, HEADS, KEY_VALUE_HEADS, HEAD_DIM, FEED_FORWARD, VOCABULARY = 2048, 16, 32, 8, 64, 8192, 128256
-RANK, ALPHA = 16, 32
-SAMPLING_INTERVAL = 0.005  # seconds between two looks at a process's memory
-
-
-# --- What is merged -----------------------------------------------------------------------------------------------
-
-
-def linears() -> dict[str, tuple[int, int]]:
-    """Path and shape of every linear of the decoder layers."""
-    queries, keys = HEADS * HEAD_DIM, KEY_VALUE_HEADS * HEAD_DIM
-    shapes = {
-        "self_attn.q_proj": (queries, HIDDEN), "self_attn.k_proj": (keys, HIDDEN), "self_attn.v_proj": (keys, HIDDEN),
-        "self_attn.o_proj": (HIDDEN, queries), "mlp.gate_proj": (FEED_FORWARD, HIDDEN),
-        "mlp.up_proj": (FEED_FORWARD, HIDDEN), "mlp.down_proj": (HIDDEN, FEED_FORWARD),
-    }  # fmt: skip
-    return {f"model.layers.{layer}.{name}": shape for layer in range(LAYERS) for name, shape in shapes.items()}
-
-
-def tensor_shapes() -> dict[str, tuple[int, ...]]:
-    shapes: dict[str, tuple[int, ...]] = {"model.embed_tokens.weight": (VOCABULARY, HIDDEN), "model.norm.weight": (HIDDEN,)}
-    for layer in range(LAYERS):
-        for norm in ("input_layernorm", "post_attention_layernorm"):
-            shapes[f"model.layers.{layer}.{norm}.weight"] = (HIDDEN,)
-    return shapes | {f"{path}.weight": shape for path, shape in linears().items()}
-
-
-def write_checkpoint(directory: Path) -> None:
-    """Writes the checkpoint piece by piece: noise from one block, begun at another place for each piece."""
-    directory.mkdir(parents=True)
-    rope = {
-        "rope_type": "llama3", "rope_theta": 500000.0, "factor": 32.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
-        "original_max_position_embeddings": 8192,
-    }  # fmt: skip
-    config = LlamaConfig(
-        vocab_size=VOCABULARY, hidden_size=HIDDEN, intermediate_size=FEED_FORWARD, num_hidden_layers=LAYERS,
-        num_attention_heads=HEADS, num_key_value_heads=KEY_VALUE_HEADS, head_dim=HEAD_DIM, rope_parameters=rope,
-        max_position_embeddings=131072, rms_norm_eps=1e-5, tie_word_embeddings=True, dtype="bfloat16",
-        architectures=["LlamaForCausalLM"], bos_token_id=128000, eos_token_id=128001,
-    )  # fmt: skip
-    config.save_pretrained(directory)
-
-    generator = torch.Generator().manual_seed(1)
-    noise = (0.02 * torch.randn(1 << 24, generator=generator)).bfloat16().view(torch.uint8).numpy().tobytes()
-    header, end = {"__metadata__": {"format": "pt"}}, 0
-    for name, shape in tensor_shapes().items():
-        size = 2 * torch.Size(shape).numel()
-        header[name] = {"dtype": "BF16", "shape": list(shape), "data_offsets": [end, end + size]}
-        end += size
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    with (directory / "model.safetensors").open("wb") as file:
-        file.write(len(text).to_bytes(8, "little") + text)
-        for piece in pieces(end, noise):
-            file.write(piece)
-
-
-def pieces(count: int, noise: bytes) -> Iterator[memoryview]:
-    view, start = memoryview(noise), 0
-    while count > 0:
-        piece = view[start : start + count]
-        yield piece
-        count -= len(piece)
-        start = (start + 2 * 7919) % (len(noise) // 2)
-
-
-def write_adapter(directory: Path) -> None:
-    directory.mkdir(parents=True)
-    generator, tensors = torch.Generator().manual_seed(2), {}
-    for path, (rows, columns) in linears().items():
-        for key, shape, deviation in (("A", (RANK, columns), columns**-0.5), ("B", (rows, RANK), 0.01)):
-            tensors[f"base_model.model.{path}.lora_{key}.weight"] = deviation * torch.randn(shape, generator=generator)
-    save_file(tensors, directory / "adapter_model.safetensors", metadata={"format": "pt"})
-    fields = {"peft_type": "LORA", "task_type": "CAUSAL_LM", "r": RANK, "lora_alpha": ALPHA, "target_modules": ALL_LINEARS}
-    write_json(directory / "adapter_config.json", {**fields, "bias": "none", "inference_mode": True})
-
+from tiny_models import quiet
 
 # --- Merging ------------------------------------------------------------------------------------------------------
 
@@ -118,50 +35,9 @@ def merge_with_peft(base: Path, adapter: Path, output: Path) -> None:
     PeftModel.from_pretrained(model, adapter).merge_and_unload().save_pretrained(output)
 
 
-@dataclass
-class Usage:
-    """What one process took: seconds and bytes."""
-
-    wall: float
-    processor: float  # user and system
-    peak: int  # resident, mapped files included
-    anonymous: int | None  # largest resident memory that is not a file's, as far as sampling saw it
-
-
-def measure(command: list[str | Path]) -> Usage:
-    start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    output: list[bytes] = []
-    reader = threading.Thread(target=lambda: output.append(process.stdout.read()))
-    reader.start()
-    largest, status = None, Path(f"/proc/{process.pid}/status")
-    try:
-        while True:
-            pid, code, used = os.wait4(process.pid, os.WNOHANG)
-            if pid:
-                break
-            anonymous = anonymous_memory(status)
-            largest = max(largest or 0, anonymous) if anonymous is not None else largest
-            time.sleep(SAMPLING_INTERVAL)
-    except BaseException:  # interrupted: leave nothing running
-        process.kill()
-        raise
-    wall = time.perf_counter() - start
-    process.returncode = os.waitstatus_to_exitcode(code)
-    reader.join()
-    if process.returncode != 0:
-        raise RuntimeError(f"{command[0]} ended with {process.returncode}: {b''.join(output).decode()[-2000:]}")
-    unit = 1 if sys.platform == "darwin" else 1024
-    return Usage(wall, used.ru_utime + used.ru_stime, used.ru_maxrss * unit, largest)
-
-
-def anonymous_memory(status: Path) -> int | None:
-    """RssAnon of a process, where the system tells."""
-    try:
-        lines = status.read_text().splitlines()
-    except OSError:
-        return None
-    return next((1024 * int(line.split()[1]) for line in lines if line.startswith("RssAnon:")), None)
+def peft_command(directory: Path, output: Path) -> list[str | Path]:
+    """A process that merges the `adapter` in a folder into its `base`."""
+    return [sys.executable, __file__, directory, "--peft-only", output]
 
 
 def compare(one: Path, other: Path) -> str:
@@ -222,24 +98,18 @@ def report(usages: dict[str, list[Usage]]) -> None:
 
 
 def run(directory: Path, flare: Path, runs: int) -> None:
-    base, adapter = directory / "base", directory / "adapter"
-    for path, write in ((base, write_checkpoint), (adapter, write_adapter)):
-        if not path.exists():
-            start = time.perf_counter()
-            write(path)
-            print(f"{path.name} written in {time.perf_counter() - start:.1f} s", flush=True)
+    base, adapter = ensure_model(directory, SHAPES["llama-3.2-1b"])
     outputs = {name: directory / f"merged-{name}" for name in ("flare", "peft")}
     commands = {
         "flare": [flare, "merge", base, "--adapter", adapter, "-o", outputs["flare"]],
-        "peft": [sys.executable, __file__, directory, "--peft-only", outputs["peft"]],
+        "peft": peft_command(directory, outputs["peft"]),
     }
     usages: dict[str, list[Usage]] = {name: [] for name in commands}
     for turn in range(runs):
         for name, command in commands.items():
             shutil.rmtree(outputs[name], ignore_errors=True)
             os.sync()
-            for file in (*base.glob("*.safetensors"), *adapter.glob("*.safetensors")):
-                warm(file)
+            warm([*regular_files(base), *regular_files(adapter)])
             usages[name].append(measure(command))
             print(f"run {turn + 1}: {name} {usages[name][-1].wall:.1f} s", flush=True)
         if turn == 0:
@@ -247,13 +117,6 @@ def run(directory: Path, flare: Path, runs: int) -> None:
         for output in outputs.values():
             shutil.rmtree(output)
     report(usages)
-
-
-def warm(path: Path) -> None:
-    """Reads a file once, so that every run finds it in memory."""
-    with path.open("rb") as file:
-        while file.read(1 << 24):
-            pass
 
 
 def main() -> None:

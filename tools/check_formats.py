@@ -33,6 +33,7 @@ import torch
 import transformers
 from safetensors.torch import load_file
 
+import llama_cpp_quantize
 from llama_cpp_logits import Refused, logits as llama_cpp_logits
 from tiny_models import quiet, save_model
 
@@ -101,17 +102,8 @@ def load_all(directory: Path) -> dict[str, torch.Tensor]:
     return {name: tensor for path in directory.glob("*.safetensors") for name, tensor in load_file(path).items()}
 
 
-QUANTIZER = """
-import ctypes, sys
-import llama_cpp as api
-parameters = api.llama_model_quantize_default_params()
-parameters.ftype, parameters.nthread = int(sys.argv[3]), 2
-sys.exit(api.llama_model_quantize(sys.argv[1].encode(), sys.argv[2].encode(), ctypes.byref(parameters)))
-"""
-
-
 def quantize_with_llama_cpp(source: Path, destination: Path, file_type: int) -> None:
-    run(sys.executable, "-c", QUANTIZER, source, destination, file_type)
+    run(*llama_cpp_quantize.command(source, destination, file_type))
 
 
 def types(path: Path) -> dict[str, str]:

@@ -116,6 +116,15 @@ extension Adapter {
     }
   }
 
+  /// The same adapter under another name, as one that was found at another path.
+  package func named(_ name: String?, at path: FilePath) -> Adapter {
+    Adapter(
+      path: path, name: name ?? self.name, form: form, fusion: fusion, updates: updates,
+      replacements: replacements, sourceProjection: sourceProjection,
+      sourceAlignment: sourceAlignment, baseModelName: baseModelName, notes: notes,
+      keepsWeightTying: keepsWeightTying, configuration: configuration)
+  }
+
   /// PEFT saves an adapter that is not called `default` in a folder of its name.
   private static func hint(inside path: FilePath) -> String {
     let names = ((try? path.directoryEntries()) ?? []).filter {

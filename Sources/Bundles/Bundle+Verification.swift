@@ -129,7 +129,8 @@ extension BundleManifest.File {
 extension MappedTree? {
   /// The hash of a file and, if there is a tree, of its pieces.
   func runningHash(of file: BundleManifest.File) -> RunningHash {
-    RunningHash(pieceByteCount: self.flatMap { $0.tree.path == file.path ? nil : $0.tree.pieceByteCount })
+    RunningHash(
+      pieceByteCount: self.flatMap { $0.tree.path == file.path ? nil : $0.tree.pieceByteCount })
   }
 }
 

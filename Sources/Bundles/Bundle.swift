@@ -44,7 +44,8 @@ public struct Bundle: Sendable {
     if path.isRegularFile {
       let temporary = try TemporaryDirectory()
       try BundleArchive(path, workerCount: workerCount).extract(
-        requiring: keys, at: temporary.path, isDurable: false, progress: progress, to: temporary.newFile)
+        requiring: keys, at: temporary.path, isDurable: false, progress: progress,
+        to: temporary.newFile)
       temporaryDirectory = temporary
       directory = temporary.path
       manifest = try BundleManifest(inDirectory: directory)
@@ -56,16 +57,16 @@ public struct Bundle: Sendable {
       manifest = try head.manifest()
     }
     for file in manifest.files { try file.checkSize(in: directory, of: path) }
-    guard let listed = manifest.files.first(where: { $0.path == BundleWriter.weightsFileName })
-    else {
-      throw BundleError(
-        .missingFile, path, "its manifest lists no '\(BundleWriter.weightsFileName)'")
+    let weightsName = manifest.weightsFileName
+    guard let listed = manifest.files.first(where: { $0.path == weightsName }) else {
+      throw BundleError(.missingFile, path, "its manifest lists no '\(weightsName)'")
     }
-    let weights = try MappedFile(directory.appending(BundleWriter.weightsFileName))
+    let weights = try MappedFile(directory.appending(weightsName))
     let isChecked = temporaryDirectory == nil && (checksFiles || !keys.isEmpty)
     pieces = try isChecked ? Self.checkedFiles(manifest, in: directory, listed, weights) : nil
     tensors = try BundleTensors(SafetensorsFile(weights), packed: manifest.packedTensors)
-    if temporaryDirectory != nil { removeTree(weights.path) }
+    // The weights of a model are mapped for good; those of an adapter are still to be read.
+    if temporaryDirectory != nil && manifest.kind != .adapter { removeTree(weights.path) }
   }
 
   /// Checks every byte of a directory's files but the tensors.
@@ -108,6 +109,9 @@ public struct Bundle: Sendable {
   public func file(named name: String) -> FilePath? {
     manifest.files.contains { $0.path == name } ? directory.pushing(FilePath(name)) : nil
   }
+
+  /// Where all files are; good as long as the bundle lives.
+  package var filesDirectory: FilePath { directory }
 
   /// The folder of an adapter's files; nil when all of the adapter was merged.
   public func directory(of adapter: BundleManifest.Adapter) -> FilePath? {

@@ -7,6 +7,20 @@ extension BundleManifest {
   /// A longer manifest is an attack on memory, not a bundle.
   static let maximumByteCount = 16 << 20
 
+  /// Reads the manifest of a bundle in either form, or a manifest alone.
+  ///
+  /// - Throws: `FileError` or `BundleError`.
+  package init(at path: FilePath) throws {
+    if path.isDirectory {
+      try self.init(inDirectory: path)
+    } else if BundleArchive.isArchive(path) {
+      self = try ArchivedFiles(path).manifest
+    } else {
+      let file = try MappedFile(path)
+      try self.init(parsing: Span<UInt8>(_bytes: file.bytes), path: path)
+    }
+  }
+
   /// Reads and checks the manifest of the bundle in `directory`.
   ///
   /// - Throws: `FileError` or `BundleError`.
@@ -74,12 +88,14 @@ extension BundleManifest {
 
   private init(_ fields: JSONFields, version: Version) throws(JSONFieldError) {
     self.init(
+      kind: try Self.kind(fields, version),
       architecture: try fields.required("architecture"),
       createdBy: try fields.required("created_by"),
       quantization: try fields.fields("quantization").map(Quantization.init),
       base: try fields.fields("base").map(Base.init),
       adapters: try Adapter.list(in: fields),
-      provenance: fields.members["provenance"] ?? .null,
+      delta: try fields.fields("delta").map(Delta.init),
+      recipe: fields.members["recipe"] ?? .null,
       license: try fields.optional("license"))
     self.version = version
     packedTensors = try Self.packedTensors(fields)
@@ -90,6 +106,22 @@ extension BundleManifest {
     try checkFiles()
     tree = try fields.fields("tree").map(Tree.init)
     try checkTree()
+    guard kind != .delta || delta != nil && base?.fingerprint != nil else {
+      throw JSONFieldError("manifest: a delta without 'delta' or the fingerprint of its 'base'")
+    }
+  }
+
+  /// Bundles of version 1 are models.
+  private static func kind(
+    _ fields: JSONFields, _ version: Version
+  ) throws(JSONFieldError) -> Kind {
+    guard version.major > 1 else { return .model }
+    let spelling = try fields.required("kind", as: String.self)
+    guard let kind = Kind(rawValue: spelling) else {
+      let known = Kind.allCases.map(\.rawValue).joined(separator: ", ")
+      throw JSONFieldError("manifest: 'kind' is '\(spelling)', expected one of \(known)")
+    }
+    return kind
   }
 
   private static func packedTensors(_ fields: JSONFields) throws(JSONFieldError) -> [TensorInfo] {
@@ -147,7 +179,8 @@ extension BundleManifest {
   private func checkTree() throws(JSONFieldError) {
     guard let tree else { return }
     guard let file = files.last, file.path.utf8.elementsEqual(tree.path.utf8) else {
-      throw JSONFieldError("manifest: 'tree' names '\(tree.path)', which is not the last of 'files'")
+      throw JSONFieldError(
+        "manifest: 'tree' names '\(tree.path)', which is not the last of 'files'")
     }
     let expected = tree.byteCount(for: files.dropLast())
     guard file.byteCount == expected else {
@@ -172,18 +205,24 @@ extension BundleManifest.Tree {
 }
 
 extension BundleManifest.File {
-  fileprivate init(_ fields: JSONFields) throws(JSONFieldError) {
+  package init(_ fields: JSONFields) throws(JSONFieldError) {
     self.init(
       path: try fields.required("path"), byteCount: try fields.required("bytes"),
       sha256: try fields.required("sha256"))
     guard byteCount >= 0 else {
       throw JSONFieldError("\(fields.subject): 'bytes' is \(byteCount), expected 0 or more")
     }
-    guard sha256.utf8.count == 64,
-      sha256.utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) })
+    try Self.checkDigest(sha256, "sha256", fields)
+  }
+
+  fileprivate static func checkDigest(
+    _ digest: String, _ key: String, _ fields: JSONFields
+  ) throws(JSONFieldError) {
+    guard digest.utf8.count == 64,
+      digest.utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) })
     else {
       throw JSONFieldError(
-        "\(fields.subject): 'sha256' is '\(sha256)', expected 64 hexadecimal digits")
+        "\(fields.subject): '\(key)' is '\(digest)', expected 64 hexadecimal digits")
     }
   }
 
@@ -202,11 +241,23 @@ extension BundleManifest.Quantization {
   }
 }
 
-extension BundleManifest.Base {
+extension BundleManifest.Delta {
   fileprivate init(_ fields: JSONFields) throws(JSONFieldError) {
     self.init(
-      name: try fields.required("name"),
+      fingerprint: try fields.required("fingerprint"),
+      removedTensors: try fields.optional("removed_tensors") ?? [])
+    try BundleManifest.File.checkDigest(fingerprint, "fingerprint", fields)
+  }
+}
+
+extension BundleManifest.Base {
+  package init(_ fields: JSONFields) throws(JSONFieldError) {
+    self.init(
+      name: try fields.required("name"), fingerprint: try fields.optional("fingerprint"),
       files: try fields.list("files", of: BundleManifest.File.init))
+    if let fingerprint {
+      try BundleManifest.File.checkDigest(fingerprint, "fingerprint", fields)
+    }
   }
 }
 
@@ -228,7 +279,7 @@ extension BundleManifest.Adapter {
 
 extension JSONFields {
   /// The objects of the list under `key`, none when it is absent.
-  func list<Element>(
+  package func list<Element>(
     _ key: String, of element: (JSONFields) throws(JSONFieldError) -> Element
   ) throws(JSONFieldError) -> [Element] {
     guard let value = members[key], value != .null else { return [] }

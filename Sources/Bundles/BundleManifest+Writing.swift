@@ -7,6 +7,7 @@ extension BundleManifest {
     var document: JSONObject = [
       "format": .string(Self.formatName),
       "version": .string(version.description),
+      "kind": .string(kind.rawValue),
       "architecture": .string(architecture),
       "created_by": .string(createdBy),
     ]
@@ -16,13 +17,15 @@ extension BundleManifest {
         "type": .string(quantization.elementType.rawValue),
       ]
     }
-    if let base {
-      document["base"] = [
-        "name": .string(base.name), "files": .array(base.files.map(\.json)),
+    if let base { document["base"] = base.json }
+    if !adapters.isEmpty { document["adapters"] = .array(adapters.map(\.json)) }
+    if let delta {
+      document["delta"] = [
+        "fingerprint": .string(delta.fingerprint),
+        "removed_tensors": .array(delta.removedTensors.map { .string($0) }),
       ]
     }
-    if !adapters.isEmpty { document["adapters"] = .array(adapters.map(\.json)) }
-    if provenance != .null { document["provenance"] = provenance }
+    if recipe != .null { document["recipe"] = recipe }
     if let license { document["license"] = .string(license) }
     document["packed_tensors"] = .object(
       JSONObject(
@@ -40,8 +43,17 @@ extension BundleManifest {
   }
 }
 
+extension BundleManifest.Base {
+  package var json: JSONValue {
+    var document: JSONObject = ["name": .string(name)]
+    if let fingerprint { document["fingerprint"] = .string(fingerprint) }
+    if !files.isEmpty { document["files"] = .array(files.map(\.json)) }
+    return .object(document)
+  }
+}
+
 extension BundleManifest.File {
-  fileprivate var json: JSONValue {
+  package var json: JSONValue {
     ["path": .string(path), "bytes": .integer(byteCount), "sha256": .string(sha256)]
   }
 }

@@ -14,12 +14,22 @@ public struct BundleManifest: Sendable, Hashable {
   /// A reader refuses a larger `major` and ignores fields it does not know, which a larger `minor`
   /// may bring.
   public struct Version: Sendable, Hashable, CustomStringConvertible {
-    public static let current = Version(major: 1, minor: 0)
+    public static let current = Version(major: 2, minor: 0)
 
     public let major: Int
     public let minor: Int
 
     public var description: String { "\(major).\(minor)" }
+  }
+
+  /// What a bundle holds.
+  public enum Kind: String, Sendable, CaseIterable {
+    /// A model, ready to run.
+    case model
+    /// An adapter alone, bound to the identity of its base.
+    case adapter
+    /// Tensors that, put in the place of those of a base, make a model.
+    case delta
   }
 
   /// A file and how to know that it is the right one.
@@ -49,15 +59,32 @@ public struct BundleManifest: Sendable, Hashable {
     }
   }
 
-  /// The model that the bundle was made from.
+  /// The model that the bundle was made from, or is for.
   public struct Base: Sendable, Hashable {
     public let name: String
-    /// Its files of weights, by the names they had there.
+    /// The fingerprint of its logical tensors, 64 hexadecimal digits; nil when it had none because it
+    /// was quantized.
+    public let fingerprint: String?
+    /// Its files of weights, by the names they had there, when there is no fingerprint.
     public let files: [File]
 
-    public init(name: String, files: [File]) {
+    public init(name: String, fingerprint: String? = nil, files: [File] = []) {
       self.name = name
+      self.fingerprint = fingerprint
       self.files = files
+    }
+  }
+
+  /// What a delta makes of its base.
+  public struct Delta: Sendable, Hashable {
+    /// The fingerprint of the model that comes out.
+    public let fingerprint: String
+    /// Tensors of the base that it has not.
+    public let removedTensors: [String]
+
+    public init(fingerprint: String, removedTensors: [String]) {
+      self.fingerprint = fingerprint
+      self.removedTensors = removedTensors
     }
   }
 
@@ -80,6 +107,7 @@ public struct BundleManifest: Sendable, Hashable {
   }
 
   public var version = Version.current
+  public var kind: Kind
   public var architecture: String
   /// The program that wrote the bundle, with its version.
   public var createdBy: String
@@ -88,8 +116,10 @@ public struct BundleManifest: Sendable, Hashable {
   public var base: Base?
   /// In the order in which they apply.
   public var adapters: [Adapter]
-  /// What was done to make the bundle, for people and tools; an object, or null.
-  public var provenance: JSONValue
+  /// Present in a delta.
+  public var delta: Delta?
+  /// What was done to make the bundle, so that it can be done again; an object, or null.
+  public var recipe: JSONValue
   /// An SPDX expression or the name of a licence.
   public var license: String?
   /// The tensors whose type safetensors does not know, by name.
@@ -100,16 +130,23 @@ public struct BundleManifest: Sendable, Hashable {
   public internal(set) var files: [File] = []
 
   public init(
-    architecture: String, createdBy: String, quantization: Quantization? = nil,
-    base: Base? = nil, adapters: [Adapter] = [], provenance: JSONValue = .null,
+    kind: Kind = .model, architecture: String, createdBy: String, quantization: Quantization? = nil,
+    base: Base? = nil, adapters: [Adapter] = [], delta: Delta? = nil, recipe: JSONValue = .null,
     license: String? = nil
   ) {
+    self.kind = kind
     self.architecture = architecture
     self.createdBy = createdBy
     self.quantization = quantization
     self.base = base
     self.adapters = adapters
-    self.provenance = provenance
+    self.delta = delta
+    self.recipe = recipe
     self.license = license
+  }
+
+  /// The file that has to be there.
+  var weightsFileName: String {
+    kind == .adapter ? "adapter_model.safetensors" : BundleWriter.weightsFileName
   }
 }

@@ -1,5 +1,5 @@
 public import Tensors
-import WeightFiles
+package import WeightFiles
 
 /// The tensors of a bundle, of which safetensors holds the packed ones as bytes.
 public struct BundleTensors: TensorSource {
@@ -8,7 +8,7 @@ public struct BundleTensors: TensorSource {
   private let packed: [String: TensorInfo]
 
   /// - Throws: `BundleError` when an entry of the table is not what the file holds.
-  init(_ file: SafetensorsFile, packed table: [TensorInfo]) throws(BundleError) {
+  package init(_ file: SafetensorsFile, packed table: [TensorInfo]) throws(BundleError) {
     self.file = file
     packed = Dictionary(uniqueKeysWithValues: table.map { ($0.name, $0) })
     for info in table {

@@ -1,4 +1,5 @@
 public import Adapters
+import Bundles
 package import Files
 public import Kernels
 public import Models
@@ -50,7 +51,10 @@ public struct AdapterConversion: Sendable {
 
   /// Whether what is at `path` is an adapter and not a model, told from its files or its metadata.
   public static func isAdapter(_ path: FilePath) -> Bool {
-    path.isDirectory
+    if path.exists && Bundle.isBundle(path) {
+      return (try? BundleManifest(at: path))?.kind == .adapter
+    }
+    return path.isDirectory
       ? path.appending("adapter_config.json").exists && !path.appending("config.json").exists
       : GGUFFile.isGGUF(path)
         && (try? GGUFFile(path))?.metadata["general.type"] == .string("adapter")
@@ -80,7 +84,7 @@ extension Adapter {
   /// is left out: it is no part of what the adapter says.
   package init(_ path: FilePath, for model: ModelFiles?, with kernels: Kernels) throws {
     let base = try model?.configuration().adapterBase
-    let adapter = try Adapter(path, for: base, with: kernels)
+    let adapter = try AdapterFiles(path).adapter(for: base, with: kernels)
     let fitted = try model.map {
       try LanguageModel($0, adapters: [AdapterStack.Member(adapter)], with: kernels).adapters
     }

@@ -14,9 +14,10 @@ extension Conversion {
   func writeBundle(
     to output: PartialOutput, _ progress: ((ConversionStep) -> Void)?
   ) throws {
-    let base = backgroundBase()
+    let base = backgroundBase
     let contents = try BundleContents(of: self)
     var writer = BundleWriter(into: Uncommitted(output))
+    var weights: FilePath?
     for item in contents.items {
       switch item.contents {
       case .bytes(let bytes): try writer.addFile(item.path, bytes: unsafe bytes.span.bytes)
@@ -26,10 +27,24 @@ extension Conversion {
           item.path, checkpointByteCount: request.output.checkpointByteCount,
           pieceByteCount: BundleManifest.Tree.standardPieceByteCount)
         try stream(to: output).write(layout, to: file, progress: progress)
+        weights = file.path
         writer.addWeights(try file.finish().record(at: item.path), layout.tensors)
       }
     }
-    try writer.commit(manifest(base: try base.value()))
+    if let weights, !request.probes.isEmpty {
+      try writer.addFile(NumericProbes.fileName, text: try probes(weights, contents).text)
+    }
+    try writer.commit(try manifest(try base.value()))
+  }
+
+  /// Asks the model whose weights have been written.
+  private func probes(_ weights: FilePath, _ contents: BundleContents) throws -> NumericProbes {
+    let tensors = try BundleTensors(SafetensorsFile(weights), packed: contents.packedTensors)
+    let residues = appliedAdapters.compactMap(\.residue).map { AdapterStack.Member($0) }
+    let model = try LanguageModel(
+      request.name, configuration: try JSONValue(parsing: configurationText), tensors: tensors,
+      adapters: residues, with: kernels)
+    return try NumericProbes(request.probes, of: model)
   }
 
   /// Writes a bundle as one file, from front to back: the tree, which knows the pieces of all others,
@@ -37,9 +52,9 @@ extension Conversion {
   func writeBundleFile(
     to output: PartialOutput, _ progress: ((ConversionStep) -> Void)?
   ) throws {
-    let base = backgroundBase()
+    let base = backgroundBase
     let contents = try BundleContents(of: self)
-    var manifest = manifest(base: try Self.base(of: request, hashing: false))
+    var manifest = try manifest(BundleBase(unknown: request))
     manifest.plan(contents.items.map(\.unhashedFile), contents.packedTensors)
     let layout = try manifest.archiveLayout(
       textByteCount: manifest.text.utf8.count, at: request.destination)
@@ -63,7 +78,7 @@ extension Conversion {
     let tree = BundleManifest.treeContents(of: files)
     let place = try archive.nextFile()
     try place.write(unsafe tree.span.extracting(place.byteCount...).bytes)
-    manifest = self.manifest(base: try base.value())
+    manifest = try self.manifest(try base.value())
     manifest.complete(
       with: files.map(\.file), tree: place.record(at: BundleManifest.Tree.fileName).file,
       contents.packedTensors)
@@ -71,16 +86,16 @@ extension Conversion {
     _ = try file.finish()
   }
 
-  /// Finds out what the bundle is made from, which reads every weight file once more, beside the
-  /// conversion.
-  private func backgroundBase() -> BackgroundResult<BundleManifest.Base> {
-    BackgroundResult { [request] in try Self.base(of: request, hashing: true) }
+  /// What the bundle is made from, which takes a look at every weight, beside the conversion.
+  private var backgroundBase: BackgroundResult<BundleBase> {
+    BackgroundResult { [request, kernels] in try BundleBase(of: request, with: kernels) }
   }
 
-  private func manifest(base: BundleManifest.Base) -> BundleManifest {
+  private func manifest(_ base: BundleBase) throws(FileError) -> BundleManifest {
     BundleManifest(
       architecture: configuration.architecture.rawValue, createdBy: "flare \(flareVersion)",
-      quantization: quantization, base: base, adapters: appliedAdapters.map(\.record),
+      quantization: quantization, base: base.base, adapters: appliedAdapters.map(\.record),
+      recipe: try Recipe(request, model: base.input).json,
       license: request.model.bundle?.manifest.license)
   }
 
@@ -90,22 +105,6 @@ extension Conversion {
     return request.quantization.map {
       BundleManifest.Quantization(scheme: "search", elementType: $0.linearType)
     } ?? request.model.bundle?.manifest.quantization
-  }
-
-  /// The model that the bundle is made from: that of the source bundle, or the source itself.
-  ///
-  /// - Parameter hashing: false for hashes of zeros, which take as many bytes.
-  private static func base(
-    of request: ConversionRequest, hashing: Bool
-  ) throws -> BundleManifest.Base {
-    if let base = request.model.bundle?.manifest.base { return base }
-    let files = try request.model.weightPaths.map { path in
-      let name = path.lastComponent?.string ?? ""
-      return hashing
-        ? try BundleManifest.File(hashing: path, as: name)
-        : BundleManifest.File(unhashed: name, byteCount: try MappedFile(path).byteCount)
-    }
-    return BundleManifest.Base(name: request.model.name, files: files)
   }
 }
 

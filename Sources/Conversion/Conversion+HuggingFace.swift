@@ -26,6 +26,7 @@ extension Conversion {
       case .text(let text): try output.write(text, to: companion.name)
       }
     }
+    for (name, text) in request.additionalFiles(self) { try output.write(text, to: name) }
     let applied = appliedAdapters
     for case (let record, let residue?) in applied {
       let folder = FilePath(record.path ?? "")

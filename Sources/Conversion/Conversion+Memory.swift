@@ -3,7 +3,10 @@ import Files
 import Tensors
 
 extension Conversion {
-  private var blocks: RowBlocks { RowBlocks(memoryBudget: request.output.memoryBudget) }
+  /// What is left of the budget beside the adapters.
+  var blocks: RowBlocks {
+    RowBlocks(memoryBudget: max(request.output.memoryBudget - adapterByteCount, 0))
+  }
 
   /// The most bytes of blocks that are in memory at a time.
   var blockByteCount: Int {
@@ -19,14 +22,15 @@ extension Conversion {
     }
   }
 
-  /// Checks that the blocks fit in the budget, which those of a tensor that has to be computed whole
-  /// may not.
+  /// Checks that adapters and blocks fit in the budget, which those of a tensor that has to be computed
+  /// whole may not.
   func checkMemory() throws(ConversionError) {
-    let (needed, budget) = (blockByteCount, request.output.memoryBudget)
-    guard needed > budget else { return }
+    let (blocks, adapters) = (blockByteCount, adapterByteCount)
+    let budget = request.output.memoryBudget
+    guard blocks + adapters > budget else { return }
     throw ConversionError(
       .usage,
-      "computing takes \(needed) bytes of memory at a time, and the budget is \(budget): a tensor has "
-        + "to be computed whole. Raise it with --memory")
+      "computing takes \(blocks) bytes of memory at a time, beside \(adapters) of adapters, and the "
+        + "budget is \(budget). Raise it with --memory")
   }
 }

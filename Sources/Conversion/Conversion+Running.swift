@@ -31,7 +31,7 @@ extension Conversion {
     case .huggingFace: try writeHuggingFace(to: output, progress)
     case .bundle: try writeBundle(to: output, progress)
     case .bundleFile: try writeBundleFile(to: output, progress)
-    case .gguf: try writeWeights(to: output, progress)
+    case .gguf: try writeGGUF(to: output, progress)
     }
   }
 
@@ -58,7 +58,7 @@ extension Conversion {
   /// What computes the tensors, and notes what a merge measured of each.
   func stream(to output: PartialOutput) -> TensorStream {
     TensorStream(
-      source: tensors, blocks: RowBlocks(memoryBudget: request.output.memoryBudget)
+      source: tensors, blocks: blocks
     ) { [measurements, origins] info in
       guard let origin = origins[info.name], origin.isMerged else { return }
       for record in measurements.records(of: origin.sourceName ?? info.name) {

@@ -36,6 +36,7 @@ public struct Conversion: Sendable {
   let configuration: ModelConfiguration
   /// What is read.
   let sources: SourceFiles
+  let kernels: Kernels
 
   /// Plans a conversion.
   ///
@@ -43,6 +44,7 @@ public struct Conversion: Sendable {
   ///   destination's form cannot hold the result.
   public init(_ request: ConversionRequest, with kernels: Kernels) throws {
     sources = try SourceFiles(of: request)
+    self.kernels = kernels
     let stack = try LanguageModel.check(request.model, adapters: request.adapters, with: kernels)
     guard !request.isSourceFree || stack.readsSource else {
       throw ConversionError(.usage, "--no-source is given, but no adapter here reads a source")

@@ -16,6 +16,12 @@ extension ConversionRequest {
         "\(destination): the name asks for '\(nameForm.rawValue)', but "
           + "'\(form.rawValue)' is to be written. Choose another name")
     }
+    guard probes.isEmpty || form == .bundle else {
+      throw ConversionError(
+        .usage,
+        "probes are for bundle directories, which 'flare pack' makes one file of. Leave out --probe"
+      )
+    }
     if types.planned != nil {
       let others = [
         ("--quantize", quantization != nil || preset != nil), ("--dtype", elementType != nil),

@@ -30,11 +30,17 @@ public struct ConversionRequest: Sendable {
   public let elementType: ElementType?
   /// Whether the result will never see a source text, so that FLARE's q and v merge as plain LoRA.
   public let isSourceFree: Bool
-  public let mayReplace: Bool
+  public internal(set) var mayReplace: Bool
   /// How a merge is made; see `MergeOptions`.
   public var merging: MergeOptions
+  /// What the destination calls the model; nil for the name of its path.
+  public var modelName: String?
   /// What is said of the types of single tensors.
   public var types = TensorTypeRules()
+  /// What a bundle directory is asked before it is done; the answers go into it.
+  public var probes: [NumericProbes.Question] = []
+  /// Files of text that a Hugging Face directory gets beside the model's, by name.
+  public var additionalFiles: @Sendable (Conversion) -> [(name: String, text: String)] = { _ in [] }
   /// How the destination is written; see `OutputOptions`.
   public var output = OutputOptions()
 
@@ -86,6 +92,11 @@ public struct MergeOptions: Sendable {
   public var sourceAlignment: SourceAlignment?
 
   public init() {}
+}
+
+extension ConversionRequest {
+  /// What the destination calls the model.
+  var name: String { modelName ?? model.name }
 }
 
 extension ConversionRequest.Form {

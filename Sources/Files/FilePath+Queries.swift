@@ -32,7 +32,7 @@ extension FilePath {
 
   /// Whether this directory is `other`, or holds it at some depth; links are followed.
   public func holds(_ other: FilePath) -> Bool {
-    guard let mine = resolved, let theirs = other.resolved else { return false }
+    guard let mine = absolute, let theirs = other.absolute else { return false }
     return theirs.starts(with: mine)
   }
 
@@ -48,13 +48,6 @@ extension FilePath {
         throw FileError(.notReplaceable, self, detail: "it is a part of '\(input)', which is read")
       }
     }
-  }
-
-  /// The absolute path without links, or nil when there is nothing at it.
-  private var resolved: FilePath? {
-    guard let path = unsafe realpath(string, nil) else { return nil }
-    defer { unsafe free(path) }
-    return unsafe FilePath(String(cString: path))
   }
 
   /// The names of the entries of this directory, sorted, without `.` and `..`.

@@ -5,6 +5,7 @@ import Conversion
 import Files
 import Models
 import SystemPackage
+import Tokenizers
 
 struct ConvertCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -48,6 +49,15 @@ struct ConvertCommand: ParsableCommand {
       """)
   var quantize: QuantizationArgument?
 
+  @Option(
+    help: ArgumentHelp(
+      "A text whose most likely next tokens are stored in a bundle directory, for 'flare verify "
+        + "--numeric'; repeat it for several.", valueName: "text"))
+  var probe: [String] = []
+
+  @Option(help: "The source text of each --probe, in order, where a FLARE adapter reads one.")
+  var probeSource: [String] = []
+
   @OptionGroup var adapters: AdapterOptions
   @OptionGroup var split: SplitOptions
   @OptionGroup var options: ConversionOptions
@@ -79,25 +89,44 @@ struct ConvertCommand: ParsableCommand {
       let files = try ModelFiles(model, requiring: try signature.keys())
       // What is written has hashes of its own: nothing damaged may get some.
       try files.bundle?.pieces?.checkAll()
-      let request = ConversionRequest(
+      var request = ConversionRequest(
         model: files, adapters: try adapters.read(for: files, with: kernels),
         destination: output,
         form: try to.map { try $0.modelForm } ?? ConversionRequest.Form(destination: output),
         quantization: quantize?.scheme, preset: quantize?.preset,
         elementType: options.dtype?.elementType,
         isSourceFree: options.noSource, mayReplace: options.overwrite, merging: options.merging)
+      request.probes = try probes(files)
       try run(request, outputArguments, with: kernels, json: options.json)
+    }
+  }
+
+  private func probes(_ files: ModelFiles) throws -> [NumericProbes.Question] {
+    guard probeSource.isEmpty || probeSource.count == probe.count else {
+      throw ValidationError("give one --probe-source for each --probe, or none")
+    }
+    if probe.isEmpty { return [] }
+    guard let tokenizer = try files.tokenizer() else {
+      throw ValidationError("'--probe' is text, and the model has no tokenizer")
+    }
+    return probe.indices.map { index in
+      NumericProbes.Question(
+        tokens: tokenizer.encode(probe[index].withLineBreaks),
+        sourceTokens: probeSource.isEmpty
+          ? nil : tokenizer.encode(probeSource[index].withLineBreaks))
     }
   }
 
   /// Refuses what would be ignored where no model is converted.
   private func refuseModelOptions(for what: String) throws {
-    let given = [
-      ("--adapter", !adapters.adapters.isEmpty), ("--quantize", quantize != nil),
-      ("--dtype", options.dtype != nil), ("--no-source", options.noSource),
-      ("--source-alignment", options.sourceAlignment != nil), ("--json", options.json),
-      ("--require-signature", !signature.requireSignature.isEmpty),
-    ] + outputArguments.given
+    let given =
+      [
+        ("--adapter", !adapters.adapters.isEmpty), ("--quantize", quantize != nil),
+        ("--probe", !probe.isEmpty),
+        ("--dtype", options.dtype != nil), ("--no-source", options.noSource),
+        ("--source-alignment", options.sourceAlignment != nil), ("--json", options.json),
+        ("--require-signature", !signature.requireSignature.isEmpty),
+      ] + outputArguments.given
     guard let option = given.first(where: \.1)?.0 else { return }
     throw ValidationError("'\(option)' is for models, and \(what) is given")
   }

@@ -17,7 +17,9 @@ struct FlareCommand: ParsableCommand {
     version: flareVersion,
     subcommands: [
       InspectCommand.self, ConvertCommand.self, MergeCommand.self, PackCommand.self,
-      UnpackCommand.self, VerifyCommand.self, SignCommand.self, KeygenCommand.self, RunCommand.self, ChatCommand.self,
+      UnpackCommand.self, VerifyCommand.self, SignCommand.self, KeygenCommand.self,
+      ReproduceCommand.self, ExportCommand.self, ApplyCommand.self, RunCommand.self,
+      ChatCommand.self,
       TemplateCommand.self, TokenizeCommand.self,
       LogitsCommand.self, EvalCommand.self, CombineCommand.self, CacheSourceCommand.self,
       BenchCommand.self,

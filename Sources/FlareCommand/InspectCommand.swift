@@ -20,11 +20,14 @@ struct InspectCommand: ParsableCommand {
   @Flag(help: "List every tensor.")
   var tensors = false
 
+  @Flag(help: "Compute the fingerprint of a model, which reads all of its weights.")
+  var identity = false
+
   @Flag(help: "Print JSON.")
   var json = false
 
   func run() throws {
-    let description =
+    var description =
       if TrainerConversion.isPickled(path) {
         try Description(ofCheckpoint: path, listsTensors: tensors)
       } else if AdapterConversion.isAdapter(path) {
@@ -32,6 +35,7 @@ struct InspectCommand: ParsableCommand {
       } else {
         try Description(ofModel: path, listsTensors: tensors)
       }
+    if identity { try description.addIdentity(of: path) }
     if json { writeJSON(description.json) } else { standardOutput.write(description.text) }
   }
 

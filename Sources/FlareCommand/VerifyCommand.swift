@@ -1,8 +1,10 @@
 import ArgumentParser
 import Bundles
+import Conversion
 import Files
 import JSON
 import Kernels
+import Models
 import SystemPackage
 
 struct VerifyCommand: ParsableCommand {
@@ -12,15 +14,19 @@ struct VerifyCommand: ParsableCommand {
     discussion: """
       Damage is told by its place: the file, the bytes, and the tensors in them. Signatures in the \
       bundle are always checked; whose they are, only --key can tell.
+      --numeric also asks the model what it was asked when it was made, and compares the answers.
 
       EXAMPLE:
         flare verify model.flare
+        flare verify model.flare --numeric
         flare verify model.flare --key acme.pub
       """)
 
   @Argument(help: "A bundle directory or a .flare file.")
   var bundle: FilePath
 
+  @Flag(help: "Run the probes that 'flare convert --probe' stored in the bundle.")
+  var numeric = false
   @Option(
     help: ArgumentHelp(
       "A public key: the bundle is refused unless this one, or another given the same way, has "
@@ -41,20 +47,39 @@ struct VerifyCommand: ParsableCommand {
     }
     let manifest = result.manifest
     let byteCount = manifest.files.reduce(0) { $0 + $1.byteCount }
+    let probes = try numeric ? checkProbes() : nil
     if json {
-      writeJSON([
+      var document: JSONObject = [
         "bundle": .string(bundle.string), "files": .integer(manifest.files.count),
         "bytes": .integer(byteCount),
         "signers": .array(
           result.signers.map {
             ["key": .string($0.description), "expected": .boolean(keys.contains($0))]
           }),
-      ])
+      ]
+      if let probes {
+        document["probes"] = .integer(probes.count)
+        document["largest_logit_difference"] = .number(Double(probes.largestDifference))
+      }
+      writeJSON(.object(document))
     } else {
       standardOutput.write(
         "\(bundle): all \(manifest.files.count) files match their SHA-256, \(byteText(byteCount))\n"
           + signatureText(result.signers, expecting: keys))
+      if let probes {
+        standardOutput.write(
+          "\(bundle): \(probes.count) probes give the logits they gave, within "
+            + "\(scientificText(Double(probes.largestDifference)))\n")
+      }
     }
+  }
+
+  private func checkProbes() throws -> (count: Int, largestDifference: Float) {
+    let files = try ModelFiles(bundle)
+    guard let probes = try NumericProbes(of: files) else {
+      throw ValidationError("\(bundle) holds no probes, which 'flare convert --probe' stores")
+    }
+    return try probes.check(try LanguageModel(files, with: try Kernels()), at: bundle)
   }
 
   /// A line for each key that signed.

@@ -15,6 +15,8 @@ public struct ModelError: FlareError {
     case chat
     /// The model has no tokenizer, so it reads tokens but no text.
     case missingTokenizer
+    /// A model is not the one that something was made for, or cannot say which one it is.
+    case identity
     /// A source cache that is none, or was made with another model.
     case sourceCache
     /// The call does not fit the model: a token out of range, a source where none is read.

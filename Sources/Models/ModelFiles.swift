@@ -24,6 +24,8 @@ public struct ModelFiles: Sendable {
   public let tensors: any TensorSource
   /// The files of a checkpoint's weights; none for a bundle, whose manifest names its base.
   public let weightPaths: [FilePath]
+  /// The files of the base that a delta was put on.
+  private let baseSourcePaths: [FilePath]
   /// The adapters that went into the model, in order.
   public let appliedAdapters: [BundleManifest.Adapter]
   /// What is odd about the files and does not keep them from being read.
@@ -49,7 +51,8 @@ public struct ModelFiles: Sendable {
     if Bundle.isBundle(path) {
       let bundle = try Bundle(
         path, requiring: keys, checksFiles: checksFiles, workerCount: ThreadPool.coreCount)
-      try self.init(bundle, at: path)
+      guard bundle.manifest.kind == .model else { throw Self.noModel(bundle.manifest.kind, path) }
+      try self.init(bundle, at: path, tensors: bundle.tensors)
     } else if !keys.isEmpty {
       throw ModelError(
         .notAModel,
@@ -92,13 +95,16 @@ public struct ModelFiles: Sendable {
     return try tokenizerPath.map { path throws(TokenizerError) in try Tokenizer(contentsOf: path) }
   }
 
+  /// Bytes of all tensors.
+  public var weightByteCount: Int { tensors.tensorInfos.reduce(0) { $0 + $1.byteCount } }
+
   /// Every file that a conversion of the model reads, but for its adapters'.
   package var sourcePaths: [FilePath] {
     if let bundle {
-      guard path.isDirectory else { return [path] }
+      guard path.isDirectory else { return [path] + baseSourcePaths }
       return ([BundleManifest.fileName] + bundle.manifest.files.map(\.path)).map {
         path.pushing(FilePath($0))
-      }
+      } + baseSourcePaths
     }
     let names = [Self.configurationName, MergeRecord.fileName] + Self.companionNames
     return weightPaths + names.compactMap { file(named: $0) }
@@ -114,7 +120,7 @@ public struct ModelFiles: Sendable {
   public var name: String { path.lexicallyNormalized().lastComponent?.stem ?? path.string }
 
   /// The tokens that `generation_config.json` adds to those that end a text.
-  func generationEndTokens() throws -> [Int] {
+  package func generationEndTokens() throws -> [Int] {
     guard let path = file(named: Self.generationName) else { return [] }
     do {
       return try JSONFields(try JSONValue(contentsOf: path), subject: "\(path)")
@@ -192,6 +198,7 @@ public struct ModelFiles: Sendable {
     weightPaths = checkpoint.files.map(\.path).sorted { $0.string < $1.string }
     appliedAdapters = try MergeRecord(of: directory)?.adapters ?? []
     warnings = checkpoint.warnings + text.warnings
+    baseSourcePaths = []
     bundle = nil
     gguf = nil
   }
@@ -203,12 +210,26 @@ public struct ModelFiles: Sendable {
     tensors = model.tensors
     weightPaths = model.checkpoint.files.map(\.path)
     appliedAdapters = []
+    baseSourcePaths = []
     warnings = []
     bundle = nil
     gguf = model
   }
 
-  private init(_ bundle: Bundle, at path: FilePath) throws {
+  private static func noModel(_ kind: BundleManifest.Kind, _ path: FilePath) -> ModelError {
+    ModelError(
+      .notAModel,
+      kind == .adapter
+        ? "\(path): is an adapter package, not a model. Give the base model, and this with --adapter"
+        : "\(path): is a delta, which needs its base. Make the model of both with 'flare apply'")
+  }
+
+  /// A model whose small files are those of a bundle.
+  ///
+  /// - Parameter base: what else the tensors are from, of which a delta is a part.
+  init(
+    _ bundle: Bundle, at path: FilePath, tensors: any TensorSource, base: ModelFiles? = nil
+  ) throws {
     guard let configuration = bundle.file(named: Self.configurationName) else {
       throw ModelError(.notAModel, "\(path): the bundle has no '\(Self.configurationName)'")
     }
@@ -222,8 +243,9 @@ public struct ModelFiles: Sendable {
     self.path = path
     form = path.isDirectory ? .bundle : .bundleFile
     configurationJSON = json
-    tensors = bundle.tensors
+    self.tensors = tensors
     weightPaths = []
+    baseSourcePaths = base?.sourcePaths ?? []
     appliedAdapters = bundle.manifest.adapters
     warnings = []
     self.bundle = bundle

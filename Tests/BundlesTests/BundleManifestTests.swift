@@ -69,12 +69,12 @@ struct BundleManifestTests {
 
   @Test func `a newer major is refused and a newer minor with unknown fields is read`() throws {
     let error = #expect(throws: BundleError.self) {
-      try read(#""files":[]"#, version: "2.0")
+      try read(#""files":[]"#, version: "3.0")
     }
     #expect(error?.code == .newerVersion)
     #expect(
       error?.description
-        == "manifest.json: the bundle has version 2.0, this program reads up to 1.x. "
+        == "manifest.json: the bundle has version 3.0, this program reads up to 2.x. "
         + "Update the program")
     let newer = try read(#""files":[],"signature":{"key":"x"}"#, version: "1.7")
     #expect(newer.version == .init(major: 1, minor: 7))

@@ -26,7 +26,7 @@ enum SampleBundle {
       .init(name: "task", kind: "lora", path: nil, mergedModules: ["model.up_proj"]),
       .init(name: "flare", kind: "flare", path: "adapters/flare", mergedModules: []),
     ],
-    provenance: ["rounding": "once"], license: "Apache-2.0")
+    recipe: ["rounding": "once"], license: "Apache-2.0")
 
   static let filePaths = [
     "adapters/flare/adapter_config.json", "config.json", "model.safetensors", "tokenizer.json",

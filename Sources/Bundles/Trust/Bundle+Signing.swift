@@ -71,7 +71,8 @@ extension ArchivedFiles {
     }
     guard written.map(\.contents) == layout.frames else {
       throw BundleError(
-        .malformedArchive, path, "has frames that hold parts of two files. Unpack it, sign the "
+        .malformedArchive, path,
+        "has frames that hold parts of two files. Unpack it, sign the "
           + "directory and pack that")
     }
     try output.write(unsafe SeekTable.bytes(of: written).span.bytes)

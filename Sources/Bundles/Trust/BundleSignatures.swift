@@ -64,7 +64,9 @@ public struct BundleSignatures: Sendable, Hashable {
           others.append(.object(value.members))
           continue
         }
-        guard let key = VerifyingKey(try value.base64("public_key", byteCount: 32)) else { continue }
+        guard let key = VerifyingKey(try value.base64("public_key", byteCount: 32)) else {
+          continue
+        }
         guard !signers.contains(key) else {
           throw JSONFieldError("\(value.subject): \(key) has signed before")
         }
@@ -126,7 +128,8 @@ extension JSONFields {
   fileprivate func base64(_ key: String, byteCount: Int) throws(JSONFieldError) -> [UInt8] {
     let text = try required(key, as: String.self)
     guard let data = Data(base64Encoded: text), data.count == byteCount else {
-      throw JSONFieldError("\(subject): '\(key)' is '\(text)', expected \(byteCount) bytes in base64")
+      throw JSONFieldError(
+        "\(subject): '\(key)' is '\(text)', expected \(byteCount) bytes in base64")
     }
     return Array(data)
   }

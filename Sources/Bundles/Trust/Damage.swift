@@ -78,9 +78,11 @@ extension Damage {
       file: file.path, bytes: tree.bytes(ofPiece: first, of: file.byteCount),
       partCount: wrong.count, places: places)
     // A header that is wrong says nothing about where tensors are.
-    if let places, wrong.contains(where: {
-      tree.bytes(ofPiece: $0, of: file.byteCount).overlaps(places.header)
-    }) {
+    if let places,
+      wrong.contains(where: {
+        tree.bytes(ofPiece: $0, of: file.byteCount).overlaps(places.header)
+      })
+    {
       self = withoutTensors
     }
   }

@@ -47,7 +47,8 @@ struct SignedManifest {
   /// - Returns: the signatures; none when the bundle has none.
   /// - Throws: `BundleError`.
   @discardableResult
-  func checkSignatures(requiring keys: [VerifyingKey] = []) throws(BundleError) -> BundleSignatures {
+  func checkSignatures(requiring keys: [VerifyingKey] = []) throws(BundleError) -> BundleSignatures
+  {
     let wanted = keys.map(\.description).joined(separator: " or ")
     guard let signatureText else {
       guard keys.isEmpty else {

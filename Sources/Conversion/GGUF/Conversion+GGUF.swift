@@ -7,6 +7,28 @@ import Tensors
 import WeightFiles
 
 extension Conversion {
+  /// Writes a GGUF file, or the parts of one.
+  func writeGGUF(to output: PartialOutput, _ progress: ((ConversionStep) -> Void)?) throws {
+    let base =
+      request.model.isQuantized || request.model.statedFingerprints != nil
+      ? nil
+      : BackgroundResult { [request, kernels] in
+        try IdentityCache().identity(of: request.model, with: kernels).fingerprint
+      }
+    for (number, file) in weightFiles.enumerated() {
+      let namesBase = number == 0 && base != nil
+      let place = try output.partialFile(
+        file.name, checkpointByteCount: request.output.checkpointByteCount,
+        firstHashedByte: namesBase ? file.layout.header.count : 0)
+      try stream(to: output).write(file.layout, to: place, progress: progress)
+      if namesBase, let base {
+        let header = try file.ggufHeader(namingBase: try base.value())
+        try place.rewrite(unsafe header.span.bytes, at: 0)
+      }
+      _ = try place.finish()
+    }
+  }
+
   /// What GGUF calls the architecture.
   ///
   /// - Throws: `ConversionError` when it has no name for it.
@@ -40,6 +62,12 @@ extension Conversion {
     if tensors.tensorInfos.contains(where: \.elementType.isQuantized) {
       metadata[GGUFModelKeys.quantizationVersion] = .uint32(2)
     }
+    if let base = request.model.statedFingerprints?.first {
+      metadata[GGUFModelKeys.baseFingerprint] = .string(base)
+    } else if !request.model.isQuantized {
+      // Found out while the tensors are computed, and put here at the end.
+      metadata[GGUFModelKeys.baseFingerprint] = .string(String(repeating: "0", count: 64))
+    }
     for (name, values) in tensors.exactNorms {
       metadata[GGUFModelKeys.exactNorm(name)] = .array(
         GGUFArray(.float32, values.map { .float32($0) }))
@@ -67,7 +95,7 @@ extension Conversion {
     var metadata: GGUFMetadata = [
       GGUFModelKeys.architecture: .string(architecture.rawValue),
       GGUFModelKeys.type: .string("model"),
-      GGUFModelKeys.name: .string(request.model.name),
+      GGUFModelKeys.name: .string(request.name),
     ]
     let computed = [
       GGUFModelKeys.fileType, GGUFModelKeys.quantizationVersion, "general.alignment",

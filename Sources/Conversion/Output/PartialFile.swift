@@ -95,6 +95,7 @@ final class PartialFile: ResumableSink, RewritableSink {
   ) throws -> State {
     var kept = empty
     if checkpoints.isEmpty { return kept }
+    try forgetCachedPages(of: path)
     let file = try MappedFile(path)
     var running = kept
     for byteCount in checkpoints.keys.sorted() where byteCount <= file.byteCount {
@@ -169,4 +170,15 @@ final class PartialFile: ResumableSink, RewritableSink {
       .checkpoint(
         file: name, byteCount: checkpoint.new.upperBound, sha256: checkpoint.sha256))
   }
+}
+
+/// Has the next look at a file see what the device has of it: a system whose writing failed may keep
+/// pages that the device never got, and count them as written.
+private func forgetCachedPages(of path: FilePath) throws {
+  let descriptor = try FileDescriptor.open(path, .readWrite, options: .closeOnExec)
+  defer { try? descriptor.close() }
+  guard fsync(descriptor.rawValue) == 0 else { throw Errno(rawValue: errno) }
+  #if canImport(Glibc)
+    _ = posix_fadvise(descriptor.rawValue, 0, 0, POSIX_FADV_DONTNEED)
+  #endif
 }

@@ -4,12 +4,6 @@ import JSON
 import Models
 import SystemPackage
 
-#if canImport(Glibc)
-  import Glibc
-#else
-  import Darwin
-#endif
-
 /// The files that a conversion reads, as they were when it was planned.
 struct SourceFiles: Sendable {
   /// What is known of each, by path.
@@ -23,21 +17,9 @@ struct SourceFiles: Sendable {
     }
     var states: [(FilePath, String)] = []
     for path in Set(paths).sorted(by: { $0.string < $1.string }) {
-      states.append((path, try Self.state(of: path)))
+      states.append((path, try path.fileState()))
     }
     self.states = states
-  }
-
-  /// Size, time of change and number of a file: what tells whether it is still the same.
-  private static func state(of path: FilePath) throws(FileError) -> String {
-    do {
-      let status = try path.stat()
-      let time = status.st_mtim
-      return "\(status.size) bytes, modified \(time.tv_sec) s \(time.tv_nsec) ns, file "
-        + "\(status.inode.rawValue)"
-    } catch {
-      throw FileError(reading: path, error)
-    }
   }
 
   var json: JSONValue {
@@ -46,7 +28,7 @@ struct SourceFiles: Sendable {
 
   /// The first file that is not what it was; nil when all are.
   var changedPath: FilePath? {
-    states.first { entry in (try? Self.state(of: entry.path)) != entry.state }?.path
+    states.first { entry in (try? entry.path.fileState()) != entry.state }?.path
   }
 }
 

@@ -1,5 +1,6 @@
 import Bundles
 import Files
+import Models
 import SystemPackage
 import Tensors
 import WeightFiles
@@ -36,5 +37,17 @@ struct WeightFile: Sendable {
           plan: plan)
       }
     }
+  }
+
+  /// The header of a GGUF file with the fingerprint of its base in the place that was kept for it.
+  ///
+  /// - Throws: `GGUFPlanError` never, since only a value of the same length changes.
+  func ggufHeader(namingBase fingerprint: String) throws -> [UInt8] {
+    guard let plan = plan as? GGUFPlan else { preconditionFailure("Not a GGUF file") }
+    var metadata = plan.metadata
+    metadata[GGUFModelKeys.baseFingerprint] = .string(fingerprint)
+    let header = try GGUFPlan(plan.tensors, metadata: metadata).layout.header
+    precondition(header.count == layout.header.count, "Header of another size")
+    return header
   }
 }

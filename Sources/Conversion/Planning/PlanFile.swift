@@ -10,7 +10,8 @@ struct PlanFile: Sendable {
   static let version = 1
 
   private struct Line {
-    let shape: [Int]
+    /// Nil when any will do.
+    let shape: [Int]?
     let typeName: String
   }
 
@@ -47,6 +48,19 @@ struct PlanFile: Sendable {
     self.lines = lines
   }
 
+  /// The types of a recipe.
+  init(types: JSONObject) {
+    path = "recipe"
+    var lines: [String: Line] = [:]
+    for (name, type) in types { lines[name] = Line(shape: nil, typeName: type.string ?? "") }
+    self.lines = lines
+  }
+
+  /// The type of each tensor by name.
+  var typeNames: JSONObject {
+    JSONObject(lines.sorted { $0.key < $1.key }.map { ($0.key, .string($0.value.typeName)) })
+  }
+
   /// What the plan says of the tensors of a destination, by name; see `TensorTypeRules.choices`.
   func choices(
     for tensors: [TensorInfo], in form: ConversionRequest.Form
@@ -58,9 +72,10 @@ struct PlanFile: Sendable {
           .badInput,
           "\(path): has no line for '\(info.name)'. Was it made for another model or another form?")
       }
-      guard line.shape == info.shape.extents else {
+      guard line.shape ?? info.shape.extents == info.shape.extents else {
         throw ConversionError(
-          .badInput, "\(path): plans '\(info.name)' as \(line.shape), but it is \(info.shape)")
+          .badInput, "\(path): plans '\(info.name)' as \(line.shape ?? []), but it is \(info.shape)"
+        )
       }
       let type = try elementType(named: line.typeName, for: info, in: form, "\(path)")
       choices[info.name] = TensorTypeChoice(type: type, reason: "plan file")

@@ -45,6 +45,9 @@ public struct TensorTypeRules: Sendable {
   /// - Throws: a `FlareError` when it is no such file.
   public mutating func take(planAt path: FilePath) throws { planned = try PlanFile(path) }
 
+  /// Takes all types from a recipe.
+  mutating func take(types: JSONObject) { planned = PlanFile(types: types) }
+
   /// What the rules say of the tensors of a destination, by name.
   ///
   /// - Parameters:

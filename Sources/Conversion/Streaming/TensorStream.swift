@@ -25,10 +25,7 @@ struct TensorStream {
       let rest = Array(layout.header[done...])
       try writer.append { try file.write(unsafe rest.span.bytes) }
     }
-    // The header has just been handed over, if it was not there.
-    progress?(
-      ConversionStep(
-        tensor: "", byteCount: min(max(done, layout.header.count), layout.byteCount)))
+    progress?(ConversionStep(tensor: "", byteCount: max(done, layout.header.count)))
     // A tensor that was begun is computed again from its first row: what a merge measures is a sum
     // over all of them.
     let missing = blocks.blocks(of: layout, from: source).filter {

@@ -42,18 +42,19 @@ struct InterruptHandler {
 private func reportFailuresOfMappedFiles() {
   var action = sigaction()
   action.sa_flags = SA_SIGINFO
-  let handler: @convention(c) (Int32, UnsafeMutablePointer<siginfo_t>?, UnsafeMutableRawPointer?) -> Void = {
-    _, info, _ in
-    let address = unsafe info.flatMap { unsafe $0.pointee.faultAddress } ?? 0
-    let path = MappedRanges.path(at: address)
-    let kept = PendingOutputs.removeAll().map {
-      " What is done is kept in '\($0)': the same command with --resume goes on from there"
+  let handler:
+    @convention(c) (Int32, UnsafeMutablePointer<siginfo_t>?, UnsafeMutableRawPointer?) -> Void = {
+      _, info, _ in
+      let address = unsafe info.flatMap { unsafe $0.pointee.faultAddress } ?? 0
+      let path = MappedRanges.path(at: address)
+      let kept = PendingOutputs.removeAll().map {
+        " What is done is kept in '\($0)': the same command with --resume goes on from there"
+      }
+      standardError.write(
+        "flare: \(path.map { "\($0)" } ?? "a mapped file"): cannot be read any more: its device failed, or "
+          + "another program cut it.\(kept.joined())\n")
+      _exit(path == nil ? 70 : 65)
     }
-    standardError.write(
-      "flare: \(path.map { "\($0)" } ?? "a mapped file"): cannot be read any more: its device failed, or "
-        + "another program cut it.\(kept.joined())\n")
-    _exit(path == nil ? 70 : 65)
-  }
   #if canImport(Glibc)
     unsafe action.__sigaction_handler.sa_sigaction = handler
   #else

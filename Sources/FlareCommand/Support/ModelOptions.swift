@@ -48,23 +48,61 @@ struct AdapterOptions: ParsableArguments {
   @Option(
     name: .customLong("adapter"),
     help: ArgumentHelp(
-      "An adapter: a directory as PEFT or MLX writes it, or a GGUF file; repeat it to stack several "
-        + "in order.",
+      "An adapter: a directory as PEFT or MLX writes it, a GGUF file, or a package of 'flare pack'; "
+        + "repeat it to stack several in order.",
       valueName: "path[=weight]"))
   var adapters: [AdapterArgument] = []
 
+  @Flag(help: "Use a packaged adapter on another model than the one it was made for.")
+  var allowBaseMismatch = false
+
   /// Reads the adapters for the model that they will run on.
+  ///
+  /// - Throws: a `FlareError`, also when a package was made for another model.
   func read(for model: ModelFiles, with kernels: Kernels) throws -> [AdapterStack.Member] {
-    adapters.isEmpty ? [] : try read(for: try model.configuration().adapterBase, with: kernels)
+    if adapters.isEmpty { return [] }
+    let base = try model.configuration().adapterBase
+    return try adapters.map { argument in
+      let files = try AdapterFiles(argument.path)
+      try check(files, against: model, with: kernels)
+      return try read(files, weight: argument.weight, for: base, with: kernels)
+    }
   }
 
   /// Reads the adapters for a base of which that is known.
   func read(for base: AdapterBase, with kernels: Kernels) throws -> [AdapterStack.Member] {
-    try adapters.map { argument in
-      let adapter = try Adapter(argument.path, for: base, with: kernels)
-      for note in adapter.notes { standardError.write("flare: \(adapter.name): \(note)\n") }
-      return AdapterStack.Member(adapter, weight: argument.weight)
+    try adapters.map {
+      try read(try AdapterFiles($0.path), weight: $0.weight, for: base, with: kernels)
     }
+  }
+
+  /// Checks that the model is the one that a package was made for.
+  private func check(
+    _ files: AdapterFiles, against model: ModelFiles, with kernels: Kernels
+  ) throws {
+    let bar = ProgressBar(
+      "Looking at the base", total: model.weightByteCount,
+      unit: .bytes)
+    let mismatch = try bar.during {
+      try files.mismatch(with: model) {
+        guard !model.isQuantized else { return nil }
+        return try IdentityCache().identity(of: model, with: kernels) { bar.advance(by: $0) }
+      }
+    }
+    guard let mismatch else { return }
+    guard allowBaseMismatch else {
+      throw ModelError(
+        .identity, "\(mismatch). Pass --allow-base-mismatch to use it all the same")
+    }
+    standardError.write("flare: \(mismatch). Used all the same, as was asked for\n")
+  }
+
+  private func read(
+    _ files: AdapterFiles, weight: Float, for base: AdapterBase, with kernels: Kernels
+  ) throws -> AdapterStack.Member {
+    let adapter = try files.adapter(for: base, with: kernels)
+    for note in adapter.notes { standardError.write("flare: \(adapter.name): \(note)\n") }
+    return AdapterStack.Member(adapter, weight: weight)
   }
 
   /// Opens the model at `path` with the adapters on it.

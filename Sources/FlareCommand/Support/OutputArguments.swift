@@ -5,7 +5,8 @@ import SystemPackage
 
 /// Options of the commands that write a model: how it is written, and how large.
 struct OutputArguments: ParsableArguments {
-  @Flag(help: "Print what would be written, tensor by tensor, and stop; with --json for --plan-file.")
+  @Flag(
+    help: "Print what would be written, tensor by tensor, and stop; with --json for --plan-file.")
   var plan = false
 
   @Option(

@@ -25,8 +25,11 @@ struct PlanReport {
     ]
     if plan.files.count > 1 {
       fields.insert(
-        ("files", "\(plan.files.count), from \(plan.files[0].name), the largest "
-          + byteText(plan.files.map(\.byteCount).max() ?? 0)), at: 1)
+        (
+          "files",
+          "\(plan.files.count), from \(plan.files[0].name), the largest "
+            + byteText(plan.files.map(\.byteCount).max() ?? 0)
+        ), at: 1)
     }
     return table.text + "\n" + fieldsText(fields)
   }

@@ -53,6 +53,9 @@ package struct GGUFModelKeys: Sendable {
   /// What files of 2023 say of the rows of q and k, which are pairs in all of them.
   package var rowLayout: String { "\(prefix).tensor_data_layout" }
 
+  /// The fingerprint of the unquantized model that a file was made from.
+  package static let baseFingerprint = "flare.base_fingerprint"
+
   /// Where the exact values of a norm are that cannot be had back from `1 + w`.
   package static func exactNorm(_ tensor: String) -> String { "flare.exact.\(tensor)" }
 

@@ -12,6 +12,7 @@ public struct GGUFPlan: TensorFilePlan {
 
   /// Tensors come in the order they were given in: programs that quantize a GGUF file decide by it.
   public let layout: TensorFileLayout
+  package let metadata: GGUFMetadata
 
   /// - Throws: `GGUFPlanError` when the format, or ggml, has no room for a key, name, shape or type.
   public init(_ tensors: [TensorInfo], metadata: GGUFMetadata) throws(GGUFPlanError) {
@@ -51,6 +52,7 @@ public struct GGUFPlan: TensorFilePlan {
     let padding = header.count.padded(to: Self.alignment) - header.count
     header.append(contentsOf: repeatElement(0, count: padding))
     layout = TensorFileLayout(header: header, tensors, alignment: Self.alignment)
+    self.metadata = metadata
   }
 
   /// Checks that a reader as strict as ours accepts each key.

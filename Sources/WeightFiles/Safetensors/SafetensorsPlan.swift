@@ -10,9 +10,10 @@ public struct SafetensorsPlan: TensorFilePlan {
   /// The data section begins at a multiple of a cache line, which mapped kernels rely on.
   static let dataAlignment = 64
 
-  /// The header is the length prefix and the JSON, padded with spaces up to the data section. Tensors
-  /// come by descending alignment, then name: each size is a multiple of its own alignment, so in
-  /// this order every tensor is aligned.
+  /// The file, whose header is the length prefix and the JSON, padded with spaces.
+  ///
+  /// Tensors come by descending alignment, then name: each size is a multiple of its own alignment,
+  /// so in this order every tensor is aligned.
   public let layout: TensorFileLayout
 
   /// - Precondition: the names differ, and none is `__metadata__`.

@@ -1,8 +1,10 @@
 import Adapters
+import Bundles
 import Conversion
 import Files
 import JSON
 import Kernels
+import Models
 import SystemPackage
 import Tensors
 
@@ -12,10 +14,15 @@ extension Description {
     // For a look at an adapter the base's heads do not matter: they order the rows of B.
     let base = AdapterBase(
       architecture: nil, heads: AttentionHeadCounts(query: 1, keyValue: 1))
-    let adapter = try Adapter(path, for: base, with: Kernels(threadCount: 1))
+    let files = try AdapterFiles(path)
+    let adapter = try files.adapter(for: base, with: Kernels(threadCount: 1))
     let ledger = MergePlan(try AdapterStack([AdapterStack.Member(adapter)])).ledger
-    self.init(path, "adapter")
+    self.init(path, files.package == nil ? "adapter" : "adapter package")
     add("kind", adapter.kindText)
+    if let manifest = files.package?.manifest {
+      add("made for", manifest.base.map { "\($0.name)\($0.fingerprintText)" } ?? "any base")
+      add("licence", manifest.license ?? "not stated")
+    }
     add("layout", adapter.form.rawValue)
     if let base = adapter.baseModelName { add("trained on", base) }
     if let source = adapter.sourceText { add("source", source) }
@@ -73,4 +80,9 @@ extension Adapter {
     }
     return replacements.reduce(pairs + (projection ?? 0)) { $0 + $1.tensor.shape.elementCount }
   }
+}
+
+extension BundleManifest.Base {
+  /// The beginning of the fingerprint, behind a name.
+  var fingerprintText: String { fingerprint.map { " (\($0.prefix(12)))" } ?? "" }
 }

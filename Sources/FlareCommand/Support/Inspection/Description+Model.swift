@@ -1,4 +1,5 @@
 import Adapters
+import Bundles
 import Conversion
 import JSON
 import Kernels
@@ -28,9 +29,17 @@ extension Description {
     if let text = tokenizer.flatMap({ configuration.endText($0) }) { add("ends with", text) }
     let templates = try files.chatTemplateTexts()
     add("chat template", templates.summary, json: .array(templates.map { .string($0.name) }))
+    if let base = files.bundle?.manifest.base {
+      add("made from", "\(base.name)\(base.fingerprintText)")
+    } else if let fingerprint = files.statedFingerprints?.first {
+      add("made from", "the model \(fingerprint.prefix(12))", json: .string(fingerprint))
+    }
     let kernels = try Kernels(threadCount: 1)
     let adapters = try files.adapterPaths.map { try Adapter($0, with: kernels) }
-    let lines = adapters.map { "\($0.name): \($0.kindText)" }
+    let merged = files.appliedAdapters.filter { $0.path == nil }
+    let lines =
+      merged.map { "\($0.name): \($0.mergedModules.count) modules merged" }
+      + adapters.map { "\($0.name): \($0.kindText)" }
     add(
       "adapters", lines.isEmpty ? "none" : lines.joined(separator: "; "),
       json: .array(lines.map { .string($0) }))
@@ -40,6 +49,18 @@ extension Description {
       json: .array(oddities.map { .string($0) }))
     append("types", types.table, json: types.json)
     if listsTensors { list(infos) }
+  }
+}
+
+extension Description {
+  /// Adds the fingerprint of a model.
+  mutating func addIdentity(of path: FilePath) throws {
+    let files = try ModelFiles(path)
+    let bar = ProgressBar("Reading", total: files.weightByteCount, unit: .bytes)
+    let identity = try bar.during {
+      try IdentityCache().identity(of: files, with: try Kernels()) { bar.advance(by: $0) }
+    }
+    add("fingerprint", identity.fingerprint)
   }
 }
 

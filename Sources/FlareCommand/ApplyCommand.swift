@@ -1,0 +1,50 @@
+import ArgumentParser
+import Conversion
+import Models
+import SystemPackage
+
+struct ApplyCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "apply",
+    abstract: "Make a model of a base and a delta.",
+    discussion: """
+      A delta, which 'flare pack MODEL --delta-from BASE' writes, holds the tensors in which a model \
+      differs from a base. The base is checked before, and the weights of the result are.
+
+      EXAMPLE:
+        flare pack tuned --delta-from base -o tuned-delta.flare
+        flare apply tuned-delta.flare --base base -o tuned
+      """)
+
+  @Argument(help: "A delta: a directory or a .flare file.")
+  var delta: FilePath
+
+  @Option(help: "The model that the delta was taken from, in any form that keeps its numbers.")
+  var base: FilePath
+
+  @Option(name: .shortAndLong, help: "Where to write.")
+  var output: FilePath
+
+  @Option(help: "The form to write: gguf, hf (default), bundle or flare.")
+  var to: FormArgument?
+
+  @OptionGroup var options: ConversionOptions
+  @OptionGroup var outputArguments: OutputArguments
+  @OptionGroup var compute: ComputeOptions
+
+  func run() throws {
+    let kernels = try compute.kernels()
+    let base = try ModelFiles(base)
+    let bar = ProgressBar("Looking at the base", total: base.weightByteCount, unit: .bytes)
+    let files = try bar.during {
+      try ModelFiles(delta: delta, on: base, with: kernels) { bar.advance(by: $0) }
+    }
+    let named = ConversionRequest.Form(destination: output)
+    let request = ConversionRequest(
+      model: files, destination: output,
+      form: try to.map { try $0.modelForm } ?? (named == .bundle ? .huggingFace : named),
+      elementType: options.dtype?.elementType, mayReplace: options.overwrite,
+      merging: options.merging)
+    try run(request, outputArguments, with: kernels, json: options.json)
+  }
+}
