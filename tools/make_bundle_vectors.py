@@ -104,7 +104,8 @@ def main():
     order.append("tree.sha256")
     manifest = text_of({
         "format": "flare-bundle",
-        "version": "1.0",
+        "version": "2.0",
+        "kind": "model",
         "architecture": "llama",
         "created_by": "flare 1.0",
         "quantization": {"scheme": "search", "type": "int4"},
@@ -113,7 +114,7 @@ def main():
             {"name": "task", "kind": "lora", "merged_modules": ["model.up_proj"]},
             {"name": "flare", "kind": "flare", "path": "adapters/flare", "merged_modules": []},
         ],
-        "provenance": {"rounding": "once"},
+        "recipe": {"options": {"rounding": "twice"}},
         "license": "Apache-2.0",
         "packed_tensors": {"model.up_proj.weight": {"type": "int4", "shape": [20, 32]}},
         "tree": {"path": "tree.sha256", "piece_bytes": PIECE_BYTES},

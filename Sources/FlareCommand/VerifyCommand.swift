@@ -13,7 +13,7 @@ struct VerifyCommand: ParsableCommand {
     abstract: "Check every byte of a bundle against its manifest, and who signed that.",
     discussion: """
       Damage is told by its place: the file, the bytes, and the tensors in them. Signatures in the \
-      bundle are always checked; whose they are, only --key can tell.
+      bundle are always checked; whose they are, only --key can tell. \
       --numeric also asks the model what it was asked when it was made, and compares the answers.
 
       EXAMPLE:
@@ -27,6 +27,7 @@ struct VerifyCommand: ParsableCommand {
 
   @Flag(help: "Run the probes that 'flare convert --probe' stored in the bundle.")
   var numeric = false
+
   @Option(
     help: ArgumentHelp(
       "A public key: the bundle is refused unless this one, or another given the same way, has "

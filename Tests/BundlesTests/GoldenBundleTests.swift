@@ -48,7 +48,7 @@ struct GoldenBundleTests {
           .init(name: "task", kind: "lora", path: nil, mergedModules: ["model.up_proj"]),
           .init(name: "flare", kind: "flare", path: "adapters/flare", mergedModules: []),
         ],
-        provenance: ["rounding": "once"], license: "Apache-2.0"))
+        recipe: ["options": ["rounding": "twice"]], license: "Apache-2.0"))
   }
 
   @Test func `what another program wrote is verified, in both forms`() throws {
