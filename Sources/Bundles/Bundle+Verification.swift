@@ -5,7 +5,7 @@ extension Bundle {
   /// What the whole of a bundle was found to be.
   public struct Verification: Sendable, Equatable {
     public let manifest: BundleManifest
-    /// The keys that signed it. Who holds them is for the caller to know.
+    /// The keys that signed it; who holds them is for the caller to know.
     public let signers: [VerifyingKey]
   }
 

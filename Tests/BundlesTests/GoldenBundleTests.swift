@@ -86,7 +86,9 @@ struct GoldenBundleTests {
     }
   }
 
-  @Test func `a single file of another program is signed again and keeps the first signature`() throws {
+  @Test func `a single file of another program is signed again and keeps the first signature`()
+    throws
+  {
     try withTemporaryDirectory { directory in
       let copy = directory.appending("small.flare")
       try copy.overwrite(try Self.archive.readBytes())

@@ -50,10 +50,11 @@ struct TamperTests {
       manifest.files = files.map { BundleManifest.File(unhashed: $0, byteCount: $1) }
       let text = Array(manifest.text.utf8)
       let all = [(name: "manifest.json", stated: text.count, contents: text)] + entries
-      let stream = all.flatMap { entry in
-        TarHeader(name: entry.name, byteCount: entry.stated).blocks + entry.contents
-          + Array(repeating: 0, count: TarHeader.padding(after: entry.contents.count))
-      } + Array(repeating: 0, count: zeros)
+      let stream =
+        all.flatMap { entry in
+          TarHeader(name: entry.name, byteCount: entry.stated).blocks + entry.contents
+            + Array(repeating: 0, count: TarHeader.padding(after: entry.contents.count))
+        } + Array(repeating: 0, count: zeros)
       try archive.overwrite(FrameEncoder.frame(of: unsafe stream.span.bytes))
     }
   }
@@ -91,7 +92,8 @@ struct TamperTests {
     ("tree.sha256", 40, ""),
     ("model.safetensors", 100, " in bytes 0..<262144, which hold the header"),
   ].map { name, offset, place in
-    Row("byte \(offset) of \(name) flipped", "B/\(name): was changed or damaged\(place), \(hashes)") {
+    Row("byte \(offset) of \(name) flipped", "B/\(name): was changed or damaged\(place), \(hashes)")
+    {
       try $0.file(name).flipByte(at: offset)
     }
   }
@@ -123,7 +125,10 @@ struct TamperTests {
       $0.removeSignature()
       try $0.edit("manifest.json", "Apache-2.0", "MIT-no-000")
     },
-    Row("a size in an unsigned manifest edited", "B/LICENSE: is 11 bytes long, expected 12 from the manifest") {
+    Row(
+      "a size in an unsigned manifest edited",
+      "B/LICENSE: is 11 bytes long, expected 12 from the manifest"
+    ) {
       $0.removeSignature()
       try $0.edit("manifest.json", "\"bytes\": 11", "\"bytes\": 12")
     },
@@ -154,8 +159,12 @@ struct TamperTests {
       try $0.directory.relist("chat_template.jinja")
       try $0.remakeTree()
     },
-    Row("the tree cut by one digest", "B/tree.sha256: is 256 bytes long, expected 288 from the manifest") {
-      try $0.file("tree.sha256").overwrite(Array(try $0.file("tree.sha256").readBytes().dropLast(32)))
+    Row(
+      "the tree cut by one digest",
+      "B/tree.sha256: is 256 bytes long, expected 288 from the manifest"
+    ) {
+      try $0.file("tree.sha256").overwrite(
+        Array(try $0.file("tree.sha256").readBytes().dropLast(32)))
     },
     Row(
       "the tree cut by one digest and listed so, unsigned",
@@ -163,10 +172,12 @@ struct TamperTests {
         + "other files"
     ) {
       $0.removeSignature()
-      try $0.file("tree.sha256").overwrite(Array(try $0.file("tree.sha256").readBytes().dropLast(32)))
+      try $0.file("tree.sha256").overwrite(
+        Array(try $0.file("tree.sha256").readBytes().dropLast(32)))
       try $0.directory.relist("tree.sha256")
     },
-    Row("a path in an unsigned manifest that leads out",
+    Row(
+      "a path in an unsigned manifest that leads out",
       "B/manifest.json: manifest: '../LICENSE' is not a path that a bundle can hold"
     ) {
       $0.removeSignature()
@@ -204,7 +215,8 @@ struct TamperTests {
         + "0..<11"
     ) {
       let files = try ArchivedFiles($0.archive)
-      let place = try #require(files.contents.frames.first { $0.contents.lowerBound >= files.filesStart })
+      let place = try #require(
+        files.contents.frames.first { $0.contents.lowerBound >= files.filesStart })
       // The checksum ends a frame.
       try $0.archive.flipByte(at: place.place.upperBound - 1)
     },
@@ -227,7 +239,8 @@ struct TamperTests {
       try $0.writeArchive(listing: [("a", 1)], [("a", 1 << 40, [0])])
     },
     Row(
-      "a megabyte of zeros behind the end", inArchive: true, "B: goes on after the end of the archive"
+      "a megabyte of zeros behind the end", inArchive: true,
+      "B: goes on after the end of the archive"
     ) {
       try $0.writeArchive(listing: [], [], zeros: 1 << 20)
     },
@@ -256,7 +269,8 @@ struct TamperTests {
       // Whoever asks for a signature gets nothing of what was tampered with.
       let target = directory.appending("out")
       #expect(
-        error { try Bundle(bundle, requiring: [subject.key.verifyingKey]).pieces?.checkAll() } != nil
+        error { try Bundle(bundle, requiring: [subject.key.verifyingKey]).pieces?.checkAll() }
+          != nil
           || row.what == "a file added")
       if row.inArchive { #expect(error { try Bundle.unpack(bundle, to: target) } != nil) }
       #expect(!target.exists)
