@@ -91,6 +91,11 @@ struct TamperTests {
     ("zzz/adapter_config.json", 0, " in bytes 0..<2"),
     ("tree.sha256", 40, ""),
     ("model.safetensors", 100, " in bytes 0..<262144, which hold the header"),
+    (
+      "model.safetensors", 300_000,
+      " in bytes 262144..<524288, which hold bytes 61632..<200000 of tensor "
+        + "'model.layers.1.weight' and bytes 0..<123776 of tensor 'model.layers.2.weight'"
+    ),
   ].map { name, offset, place in
     Row("byte \(offset) of \(name) flipped", "B/\(name): was changed or damaged\(place), \(hashes)")
     {
@@ -274,6 +279,20 @@ struct TamperTests {
           || row.what == "a file added")
       if row.inArchive { #expect(error { try Bundle.unpack(bundle, to: target) } != nil) }
       #expect(!target.exists)
+    }
+  }
+
+  @Test func `what cannot fit is refused before a byte of it is written`() throws {
+    try withTemporaryDirectory { directory in
+      let subject = Subject(
+        directory: directory.appending("b"), archive: directory.appending("b.flare"),
+        key: SigningKey())
+      try subject.writeArchive(listing: [("a", 1 << 62)], [("a", 1 << 62, [0])])
+      let target = directory.appending("out")
+      let error = #expect(throws: FileError.self) { try Bundle.unpack(subject.archive, to: target) }
+      #expect(error?.code == .noSpace && error?.path == target)
+      #expect(throws: FileError.self) { try Bundle(subject.archive) }
+      #expect(try directory.entryNames == ["b.flare"])
     }
   }
 
