@@ -58,7 +58,9 @@ def main():
         different = sorted(name for name in packed.keys() | expected.keys()
                            if packed.get(name) != expected.get(name))
         sys.exit(f"{path}: differs from {directory} in {different}")
-    if names != ["manifest.json"] + sorted(set(names) - {"manifest.json"}):
+    own = [name for name in ("manifest.json", "signature.json") if name in names]
+    last = [name for name in ("tree.sha256",) if name in names]
+    if names != own + sorted(set(names) - set(own + last), key=str.encode) + last:
         sys.exit(f"{path}: entries are in the order {names}")
 
     cuts = [0]

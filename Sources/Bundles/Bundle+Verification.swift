@@ -5,7 +5,7 @@ extension Bundle {
   /// What the whole of a bundle was found to be.
   public struct Verification: Sendable, Equatable {
     public let manifest: BundleManifest
-    /// The keys that signed it. Who holds them is for the caller to know.
+    /// The keys that signed it; who holds them is for the caller to know.
     public let signers: [VerifyingKey]
   }
 
@@ -61,6 +61,9 @@ extension BundleManifest {
 }
 
 extension BundleManifest.File {
+  /// Whether the file is one of safetensors, in which damage is told by the tensor.
+  var holdsTensors: Bool { path.hasSuffix(".safetensors") }
+
   /// Checks that the file is in `directory` and has the right size.
   func checkSize(in directory: FilePath, of bundle: FilePath) throws(BundleError) {
     let file = directory.pushing(FilePath(path))
@@ -101,8 +104,7 @@ extension BundleManifest.File {
     guard let tree, path != tree.tree.path else { return try check(actual.file, at: place) }
     let expected = tree.digests(of: path)
     try check(actual.file, at: place) {
-      let places =
-        path == BundleWriter.weightsFileName ? (try? MappedFile(place).tensorPlaces) : nil
+      let places = holdsTensors ? (try? MappedFile(place).tensorPlaces) : nil
       return Damage(
         of: self, tree.tree, found: actual.pieces, expected: expected, places: places)
     }

@@ -5,6 +5,7 @@ import Files
 import JSON
 import Kernels
 import Models
+import Store
 import SystemPackage
 
 struct VerifyCommand: ParsableCommand {
@@ -22,8 +23,7 @@ struct VerifyCommand: ParsableCommand {
         flare verify model.flare --key acme.pub
       """)
 
-  @Argument(
-    help: "A bundle directory, a .flare file or a name in the store.", transform: FilePath.pathOrName)
+  @Argument(help: "A bundle directory, a .flare file or a name in the store.")
   var bundle: FilePath
 
   @Flag(help: "Run the probes that 'flare convert --probe' stored in the bundle.")
@@ -38,17 +38,18 @@ struct VerifyCommand: ParsableCommand {
   var json = false
 
   func run() throws {
-    guard bundle.exists else { throw FileError(.notFound, bundle) }
-    let bar = ProgressBar("Verifying", total: bundle.treeByteCount, unit: .bytes)
+    let place = try stored() ?? bundle
+    guard place.exists else { throw FileError(.notFound, bundle) }
+    let bar = ProgressBar("Verifying", total: place.treeByteCount, unit: .bytes)
     let keys = try key.map { try VerifyingKey(contentsOf: $0) }
     let result = try bar.during {
-      try Bundle.verify(bundle, requiring: keys, workerCount: ThreadPool.coreCount) {
+      try Bundle.verify(place, requiring: keys, workerCount: ThreadPool.coreCount) {
         bar.advance(by: $0)
       }
     }
     let manifest = result.manifest
     let byteCount = manifest.files.reduce(0) { $0 + $1.byteCount }
-    let probes = try numeric ? checkProbes() : nil
+    let probes = try numeric ? checkProbes(place) : nil
     if json {
       var document: JSONObject = [
         "bundle": .string(bundle.string), "files": .integer(manifest.files.count),
@@ -75,8 +76,19 @@ struct VerifyCommand: ParsableCommand {
     }
   }
 
-  private func checkProbes() throws -> (count: Int, largestDifference: Float) {
-    let files = try ModelFiles(bundle)
+  /// The directory of a name in the store, when that is what is meant.
+  ///
+  /// What the bundle's manifest does not list, and so cannot vouch for, is compared with what the store
+  /// has noted.
+  private func stored() throws -> FilePath? {
+    guard !bundle.exists, let name = try? StoreName(bundle.string),
+      let store = try? Store.standard(), store.contains(name)
+    else { return nil }
+    return try store.verifyManifest(name)
+  }
+
+  private func checkProbes(_ place: FilePath) throws -> (count: Int, largestDifference: Float) {
+    let files = try ModelFiles(place)
     guard let probes = try NumericProbes(of: files) else {
       throw ValidationError("\(bundle) holds no probes, which 'flare convert --probe' stores")
     }

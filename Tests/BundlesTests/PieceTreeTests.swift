@@ -1,6 +1,6 @@
 import Files
-import SystemPackage
 import Synchronization
+import SystemPackage
 import TestSupport
 import Testing
 
@@ -8,7 +8,8 @@ import Testing
 
 /// The tree of pieces, and what is checked by it.
 struct PieceTreeTests {
-  @Test func `the tree has the SHA-256 of each piece of each file, in the manifest's order`() throws {
+  @Test func `the tree has the SHA-256 of each piece of each file, in the manifest's order`() throws
+  {
     try withTemporaryDirectory { directory in
       let path = directory.appending("b")
       try LargerBundle.write(to: path)
@@ -142,7 +143,8 @@ struct PieceTreeTests {
     }
   }
 
-  @Test func `a tree that is not that of the files is refused though the manifest lists it`() throws {
+  @Test func `a tree that is not that of the files is refused though the manifest lists it`() throws
+  {
     try withTemporaryDirectory { directory in
       let path = directory.appending("b")
       try SampleBundle.write(to: path)
@@ -159,7 +161,10 @@ struct PieceTreeTests {
   }
 
   @Test(arguments: [
-    ("\"piece_bytes\": 262144", "\"piece_bytes\": 0", "'piece_bytes' is 0, expected 1024 to 16777216"),
+    (
+      "\"piece_bytes\": 262144", "\"piece_bytes\": 0",
+      "'piece_bytes' is 0, expected 1024 to 16777216"
+    ),
     (
       "\"piece_bytes\": 262144", "\"piece_bytes\": 1024",
       "'tree.sha256' has 160 bytes, expected 192 for the pieces of all other files"

@@ -97,7 +97,8 @@ struct SignatureTests {
     }
   }
 
-  @Test func `keys come back from their files, and only their owner reads the private one`() throws {
+  @Test func `keys come back from their files, and only their owner reads the private one`() throws
+  {
     try withTemporaryDirectory { directory in
       let key = SigningKey()
       let (secret, open) = (directory.appending("k.key"), directory.appending("k.pub"))
@@ -146,7 +147,9 @@ struct SignatureTests {
       #"{"format": "flare-signature", "version": 1, "signatures": [{"algorithm": "ed25519", "public_key": "AA=="}]}"#,
       "'public_key' is 'AA==', expected 32 bytes in base64"
     ),
-    (#"{"format": "flare-signature", "version": 1, "signatures": 3}"#, "expected a list of objects"),
+    (
+      #"{"format": "flare-signature", "version": 1, "signatures": 3}"#, "expected a list of objects"
+    ),
   ])
   func `signatures in another form are refused`(text: String, problem: String) throws {
     let error = #expect(throws: BundleError.self) {

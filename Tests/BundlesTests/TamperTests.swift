@@ -50,10 +50,11 @@ struct TamperTests {
       manifest.files = files.map { BundleManifest.File(unhashed: $0, byteCount: $1) }
       let text = Array(manifest.text.utf8)
       let all = [(name: "manifest.json", stated: text.count, contents: text)] + entries
-      let stream = all.flatMap { entry in
-        TarHeader(name: entry.name, byteCount: entry.stated).blocks + entry.contents
-          + Array(repeating: 0, count: TarHeader.padding(after: entry.contents.count))
-      } + Array(repeating: 0, count: zeros)
+      let stream =
+        all.flatMap { entry in
+          TarHeader(name: entry.name, byteCount: entry.stated).blocks + entry.contents
+            + Array(repeating: 0, count: TarHeader.padding(after: entry.contents.count))
+        } + Array(repeating: 0, count: zeros)
       try archive.overwrite(FrameEncoder.frame(of: unsafe stream.span.bytes))
     }
   }
@@ -90,8 +91,14 @@ struct TamperTests {
     ("zzz/adapter_config.json", 0, " in bytes 0..<2"),
     ("tree.sha256", 40, ""),
     ("model.safetensors", 100, " in bytes 0..<262144, which hold the header"),
+    (
+      "model.safetensors", 300_000,
+      " in bytes 262144..<524288, which hold bytes 61632..<200000 of tensor "
+        + "'model.layers.1.weight' and bytes 0..<123776 of tensor 'model.layers.2.weight'"
+    ),
   ].map { name, offset, place in
-    Row("byte \(offset) of \(name) flipped", "B/\(name): was changed or damaged\(place), \(hashes)") {
+    Row("byte \(offset) of \(name) flipped", "B/\(name): was changed or damaged\(place), \(hashes)")
+    {
       try $0.file(name).flipByte(at: offset)
     }
   }
@@ -123,7 +130,10 @@ struct TamperTests {
       $0.removeSignature()
       try $0.edit("manifest.json", "Apache-2.0", "MIT-no-000")
     },
-    Row("a size in an unsigned manifest edited", "B/LICENSE: is 11 bytes long, expected 12 from the manifest") {
+    Row(
+      "a size in an unsigned manifest edited",
+      "B/LICENSE: is 11 bytes long, expected 12 from the manifest"
+    ) {
       $0.removeSignature()
       try $0.edit("manifest.json", "\"bytes\": 11", "\"bytes\": 12")
     },
@@ -154,8 +164,12 @@ struct TamperTests {
       try $0.directory.relist("chat_template.jinja")
       try $0.remakeTree()
     },
-    Row("the tree cut by one digest", "B/tree.sha256: is 256 bytes long, expected 288 from the manifest") {
-      try $0.file("tree.sha256").overwrite(Array(try $0.file("tree.sha256").readBytes().dropLast(32)))
+    Row(
+      "the tree cut by one digest",
+      "B/tree.sha256: is 256 bytes long, expected 288 from the manifest"
+    ) {
+      try $0.file("tree.sha256").overwrite(
+        Array(try $0.file("tree.sha256").readBytes().dropLast(32)))
     },
     Row(
       "the tree cut by one digest and listed so, unsigned",
@@ -163,10 +177,12 @@ struct TamperTests {
         + "other files"
     ) {
       $0.removeSignature()
-      try $0.file("tree.sha256").overwrite(Array(try $0.file("tree.sha256").readBytes().dropLast(32)))
+      try $0.file("tree.sha256").overwrite(
+        Array(try $0.file("tree.sha256").readBytes().dropLast(32)))
       try $0.directory.relist("tree.sha256")
     },
-    Row("a path in an unsigned manifest that leads out",
+    Row(
+      "a path in an unsigned manifest that leads out",
       "B/manifest.json: manifest: '../LICENSE' is not a path that a bundle can hold"
     ) {
       $0.removeSignature()
@@ -204,7 +220,8 @@ struct TamperTests {
         + "0..<11"
     ) {
       let files = try ArchivedFiles($0.archive)
-      let place = try #require(files.contents.frames.first { $0.contents.lowerBound >= files.filesStart })
+      let place = try #require(
+        files.contents.frames.first { $0.contents.lowerBound >= files.filesStart })
       // The checksum ends a frame.
       try $0.archive.flipByte(at: place.place.upperBound - 1)
     },
@@ -227,7 +244,8 @@ struct TamperTests {
       try $0.writeArchive(listing: [("a", 1)], [("a", 1 << 40, [0])])
     },
     Row(
-      "a megabyte of zeros behind the end", inArchive: true, "B: goes on after the end of the archive"
+      "a megabyte of zeros behind the end", inArchive: true,
+      "B: goes on after the end of the archive"
     ) {
       try $0.writeArchive(listing: [], [], zeros: 1 << 20)
     },
@@ -256,10 +274,25 @@ struct TamperTests {
       // Whoever asks for a signature gets nothing of what was tampered with.
       let target = directory.appending("out")
       #expect(
-        error { try Bundle(bundle, requiring: [subject.key.verifyingKey]).pieces?.checkAll() } != nil
+        error { try Bundle(bundle, requiring: [subject.key.verifyingKey]).pieces?.checkAll() }
+          != nil
           || row.what == "a file added")
       if row.inArchive { #expect(error { try Bundle.unpack(bundle, to: target) } != nil) }
       #expect(!target.exists)
+    }
+  }
+
+  @Test func `what cannot fit is refused before a byte of it is written`() throws {
+    try withTemporaryDirectory { directory in
+      let subject = Subject(
+        directory: directory.appending("b"), archive: directory.appending("b.flare"),
+        key: SigningKey())
+      try subject.writeArchive(listing: [("a", 1 << 62)], [("a", 1 << 62, [0])])
+      let target = directory.appending("out")
+      let error = #expect(throws: FileError.self) { try Bundle.unpack(subject.archive, to: target) }
+      #expect(error?.code == .noSpace && error?.path == target)
+      #expect(throws: FileError.self) { try Bundle(subject.archive) }
+      #expect(try directory.entryNames == ["b.flare"])
     }
   }
 

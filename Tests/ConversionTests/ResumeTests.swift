@@ -87,8 +87,10 @@ struct ResumeTests {
     var steps: [ConversionStep] = []
     try last.run { steps.append($0) }
     #expect(try killed.removingLastComponent().tree == expected)
-    // It did go on: the first step is what was there.
-    #expect(steps[0].tensor.isEmpty && steps[0].byteCount > 2048)
+    // It did go on: the first step is what was there. In one file the weights, which are smaller than
+    // a frame, are there as a whole or not at all.
+    #expect(steps[0].tensor.isEmpty && (form == "flare" || steps[0].byteCount > 20_000))
+    #expect(steps.reduce(0) { $0 + $1.byteCount } == conversion.byteCount)
     #expect(last.ledgerJSON == conversion.ledgerJSON)
   }
 

@@ -30,9 +30,9 @@ extension ArchivedFiles {
       of: file, tree, found: record.pieces, expected: expected, places: tensorPlaces(of: file))
   }
 
-  /// What lies where in the file of the weights; nil for another, or when its header is damaged.
+  /// What lies where in a file of tensors; nil for another, or when its header is damaged.
   private func tensorPlaces(of file: BundleManifest.File) -> TensorPlaces? {
-    guard file.path == BundleWriter.weightsFileName else { return nil }
+    guard file.holdsTensors else { return nil }
     do {
       let place = path.pushing(FilePath(file.path))
       let prefix = try bytes(of: file.path, in: 0..<min(8, file.byteCount))

@@ -77,7 +77,7 @@ public final class VerifiedPieces: Sendable {
 
   /// What is in a piece that is wrong.
   private func damage(at place: Range<Int>) -> Damage {
-    let places = listed.path == BundleWriter.weightsFileName ? file.tensorPlaces : nil
+    let places = listed.holdsTensors ? file.tensorPlaces : nil
     let damage = Damage(file: listed.path, bytes: place, places: places)
     return damage.isInHeader ? damage.withoutTensors : damage
   }

@@ -52,7 +52,7 @@ struct TrustOptions: ParsableArguments {
     let check = BackgroundVerification(of: pieces) { error in
       // At once, whatever is being computed from what is damaged.
       PendingOutputs.removeAll()
-      standardError.write("flare: \(error)\n")
+      standardError.write("flare: \(printable("\(error)"))\n")
       _exit(65)
     }
     defer { check.cancel() }
