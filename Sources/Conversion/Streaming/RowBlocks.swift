@@ -10,8 +10,10 @@ struct RowBlock: Sendable, Hashable {
   let offset: Int
 }
 
-/// How a layout is cut into blocks, so that a few of them and what computing them takes fit in a
-/// budget of memory. The bytes of a file do not depend on it.
+/// How a layout is cut into blocks.
+///
+/// A few of them, and what computing them takes, fit in a budget of memory. The bytes of a file do not
+/// depend on it.
 struct RowBlocks {
   /// The most elements of a block, unless a tensor has to be computed whole.
   let elementCount: Int
