@@ -33,7 +33,7 @@ struct InstallingTests {
   }
 
   @Test func `a model without a manifest of a bundle is stored`() throws {
-    try withStore { store in
+    try withStore { (store) throws in
       try install([("config.json", 2), ("copy/config.json", 2)], of: "{}", into: store)
       try store.verify(StoreName("registry.example/m:1"))
       #expect(try store.blobs.entryNames.count == 1)
@@ -41,7 +41,7 @@ struct InstallingTests {
   }
 
   @Test func `one digest with two sizes is refused`() throws {
-    try withStore { store in
+    try withStore { (store) throws in
       let error = #expect(throws: StoreError.self) {
         try install([("config.json", 2), ("other.json", 200)], of: "{}", into: store)
       }
@@ -52,7 +52,7 @@ struct InstallingTests {
   }
 
   @Test func `files that are no model are refused`() throws {
-    try withStore { store in
+    try withStore { (store) throws in
       let error = #expect(throws: StoreError.self) {
         try install([("notes.txt", 5)], of: "hello", into: store)
       }
