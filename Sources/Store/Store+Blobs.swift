@@ -58,7 +58,7 @@ extension Store {
 
   /// Moves a file into the store whose bytes are known to be the blob.
   func moveBlob(_ file: StoredFile, from source: FilePath) throws {
-    // Two paths of a bundle, or another pull, can have moved it already.
+    // Another path of the bundle can have moved it already.
     guard source.exists || !has(file.digest, byteCount: file.byteCount) else { return }
     source.makeReadOnly()
     try source.becomeFile(at: path(of: file.digest), mayReplace: true)

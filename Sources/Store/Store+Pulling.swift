@@ -38,7 +38,8 @@ extension Store {
     return stored
   }
 
-  private func install(
+  /// Moves what was fetched into the store, and gives it its name.
+  func install(
     _ artifact: PulledArtifact, as name: StoreName, _ repairs: Bool
   ) throws -> StoredBundle {
     let record = StoreRecord(name: name, artifact)
@@ -46,9 +47,17 @@ extension Store {
     var new: Set<ContentDigest> = []
     var newByteCount = 0
     for file in artifact.files {
-      guard case .fetched(let source) = file.source else { continue }
+      guard case .fetched(let source) = file.source, new.insert(file.entry.digest).inserted else {
+        continue
+      }
       try moveBlob(StoredFile(file.entry), from: source)
-      if new.insert(file.entry.digest).inserted { newByteCount += file.entry.byteCount }
+      newByteCount += file.entry.byteCount
+    }
+    // Two layers can have one digest, and only one of them the size that goes with it.
+    for file in record.files where !has(file.digest, byteCount: file.byteCount) {
+      throw StoreError(
+        .notABundle, name.description,
+        "its file '\(file.path)' has \(file.byteCount) bytes by the manifest and not by its digest")
     }
     try makeDirectory(of: record) { directory in
       try record.checkAgreement(in: directory, from: name.description)
