@@ -62,7 +62,7 @@ struct ResumeTests {
       directory.path.appending("whole").appending(name),
       directory.path.appending("killed").appending(name)
     )
-    for path in [whole, killed] { mkdir(path.removingLastComponent().string, 0o755) }
+    for path in [whole, killed] { unsafe mkdir(path.removingLastComponent().string, 0o755) }
     let conversion = try Conversion(
       Self.request(form, to: whole, with: kernels), with: kernels)
     try conversion.run()
@@ -173,7 +173,7 @@ struct ResumeTests {
         try conversion.run { step in
           if isCut || step.tensor.isEmpty { return }
           isCut = true
-          truncate(shard.string, 100)
+          unsafe truncate(shard.string, 100)
         }
       }
       #expect(error?.description.hasPrefix("\(shard): was changed while it was read") == true)
@@ -237,7 +237,7 @@ extension FilePath {
 
   /// Copies the files of a directory, without the folders in it.
   func copyFiles(to directory: FilePath) throws {
-    mkdir(directory.string, 0o755)
+    unsafe mkdir(directory.string, 0o755)
     for name in try directoryEntries() where appending(name).isRegularFile {
       try directory.appending(name).writeNew(try appending(name).readBytes())
     }

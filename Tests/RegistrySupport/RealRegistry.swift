@@ -77,12 +77,19 @@ public struct RealRegistry: Sendable {
       .map { FilePath(String($0)).appending(name) }.first { $0.isRegularFile }
   }
 
-  /// A port that nobody listens on just now.
+  /// A port that nobody listens on just now, below those that the system gives to other tests'
+  /// listeners in the moment before the registry takes it.
   private static func freePort() async throws -> Int {
-    let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-      .bind(host: "127.0.0.1", port: 0).get()
-    defer { listener.close(promise: nil) }
-    return listener.localAddress?.port ?? 0
+    for _ in 0..<20 {
+      let port = Int.random(in: 20_000..<32_000)
+      let server = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+      guard let listener = try? await server.bind(host: "127.0.0.1", port: port).get() else {
+        continue
+      }
+      try await listener.close()
+      return port
+    }
+    throw NotListening(port: 0)
   }
 
   private static func waitForListener(on port: Int) async throws {
