@@ -23,11 +23,16 @@ extension RegistryRequest {
     case is NIOSSLError, is BoringSSLError, is NIOSSLExtraError:
       return RegistryError(
         .unreachable, subject,
-        "TLS failed (\("\(error)".inMessage)). For a private authority give its certificate; for a "
+        "TLS failed (\(Self.withoutPlaces("\(error)").inMessage)). For a private authority give its certificate; for a "
           + "registry without TLS ask for plain HTTP")
     default:
       return RegistryError(.unreachable, subject, "the exchange failed (\("\(error)".inMessage))")
     }
+  }
+
+  /// The text without the places in BoringSSL's source, which say nothing to whoever reads it.
+  private static func withoutPlaces(_ text: String) -> String {
+    text.replacing(#/(at )?\S*\/\S+\.(cc|c|h):\d+/#, with: "")
   }
 
   private static let passing: [HTTPClientError] = [
