@@ -170,6 +170,14 @@ struct PackageTests {
         #expect(
           try LanguageModel(made, with: kernels).logitArray()
             == LanguageModel(tuned, with: kernels).logitArray())
+        // A bundle of it names the model that came out, not the one that the delta was put on.
+        let bundle = directory.appending("bundle-\(name.count)")
+        try Conversion(
+          ConversionRequest(model: made, destination: bundle, form: .bundle), with: kernels
+        ).run()
+        #expect(
+          try ModelFiles(bundle).statedFingerprints
+            == [ModelIdentity(of: ModelFiles(tuned), with: kernels).fingerprint])
         // On another base it makes nothing.
         let error = #expect(throws: ModelError.self) {
           try ModelFiles(delta: delta, on: ModelFiles(tuned), with: kernels)

@@ -15,56 +15,44 @@ struct BundleBase: Sendable {
   ///
   /// - Throws: a `FlareError` when a file cannot be read.
   init(of request: ConversionRequest, with kernels: Kernels) throws {
-    let model = request.model
-    if let bundle = model.bundle {
-      let manifest = try BundleManifest.File(
-        hashing: bundle.filesDirectory.appending(BundleManifest.fileName),
-        as: BundleManifest.fileName)
-      input = BundleManifest.Base(name: request.name, files: [manifest])
-      base = bundle.manifest.base ?? input
-    } else if model.isQuantized {
-      input = BundleManifest.Base(
-        name: request.name,
-        files: try model.weightPaths.map { path in
-          try BundleManifest.File(hashing: path, as: path.lastComponent?.string ?? "")
-        })
-      base =
-        model.statedFingerprints?.first.map {
-          BundleManifest.Base(name: request.name, fingerprint: $0)
-        } ?? input
-    } else {
-      let identity = try IdentityCache().identity(of: model, with: kernels)
-      input = BundleManifest.Base(name: request.name, fingerprint: identity.fingerprint)
-      base = input
-    }
+    try self.init(
+      request, file: { try BundleManifest.File(hashing: $0, as: $1) },
+      fingerprint: { try IdentityCache().identity(of: request.model, with: kernels).fingerprint })
   }
 
   /// The same with digests of zeros, which take as many bytes.
   init(unknown request: ConversionRequest) throws {
+    try self.init(
+      request,
+      file: { BundleManifest.File(unhashed: $1, byteCount: try MappedFile($0).byteCount) },
+      fingerprint: { String(repeating: "0", count: 64) })
+  }
+
+  /// - Parameters:
+  ///   - file: describes a file that is read, under a name.
+  ///   - fingerprint: finds out which model an unquantized one is.
+  private init(
+    _ request: ConversionRequest,
+    file: (FilePath, String) throws -> BundleManifest.File, fingerprint: () throws -> String
+  ) throws {
     let model = request.model
-    let zeros = String(repeating: "0", count: 64)
-    let manifest = try model.bundle.map { bundle in
-      try MappedFile(bundle.filesDirectory.appending(BundleManifest.fileName)).byteCount
-    }
-    if let manifest {
+    if let bundle = model.bundle {
+      let name = BundleManifest.fileName
       input = BundleManifest.Base(
-        name: request.name,
-        files: [BundleManifest.File(unhashed: BundleManifest.fileName, byteCount: manifest)])
-      base = model.bundle?.manifest.base ?? input
+        name: request.name, files: [try file(bundle.filesDirectory.appending(name), name)])
     } else if model.isQuantized {
       input = BundleManifest.Base(
         name: request.name,
-        files: try model.weightPaths.map { path in
-          BundleManifest.File(
-            unhashed: path.lastComponent?.string ?? "", byteCount: try MappedFile(path).byteCount)
-        })
-      base =
-        model.statedFingerprints?.first.map {
-          BundleManifest.Base(name: request.name, fingerprint: $0)
-        } ?? input
+        files: try model.weightPaths.map { try file($0, $0.lastComponent?.string ?? "") })
     } else {
-      input = BundleManifest.Base(name: request.name, fingerprint: zeros)
-      base = input
+      input = BundleManifest.Base(name: request.name, fingerprint: try fingerprint())
     }
+    // What a delta made is another model than the base it was put on.
+    let stated = model.bundle?.manifest.delta == nil ? model.bundle?.manifest.base : nil
+    base =
+      stated
+      ?? model.statedFingerprints?.first.map {
+        BundleManifest.Base(name: request.name, fingerprint: $0)
+      } ?? input
   }
 }

@@ -28,18 +28,7 @@ public struct SafetensorsCheckpointPlan: Sendable {
     _ tensors: [TensorInfo], metadata: [String: String] = ["format": "pt"],
     maximumShardByteCount: Int? = nil
   ) {
-    var shards: [[TensorInfo]] = [[]]
-    var shardByteCount = 0
-    for info in tensors {
-      if let maximumShardByteCount, !shards[shards.count - 1].isEmpty,
-        shardByteCount + info.byteCount > maximumShardByteCount
-      {
-        shards.append([])
-        shardByteCount = 0
-      }
-      shards[shards.count - 1].append(info)
-      shardByteCount += info.byteCount
-    }
+    let shards = tensors.shards(maximumByteCount: maximumShardByteCount)
     let names =
       shards.count == 1
       ? [SafetensorsCheckpoint.fileName]

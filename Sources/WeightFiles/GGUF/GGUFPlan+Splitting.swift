@@ -11,18 +11,7 @@ extension GGUFPlan {
   public static func split(
     _ tensors: [TensorInfo], metadata: GGUFMetadata, maximumByteCount: Int?
   ) throws(GGUFPlanError) -> [GGUFPlan] {
-    var parts: [[TensorInfo]] = [[]]
-    var byteCount = 0
-    for info in tensors {
-      if let maximumByteCount, !parts[parts.count - 1].isEmpty,
-        byteCount + info.byteCount > maximumByteCount
-      {
-        parts.append([])
-        byteCount = 0
-      }
-      parts[parts.count - 1].append(info)
-      byteCount += info.byteCount
-    }
+    let parts = tensors.shards(maximumByteCount: maximumByteCount)
     guard let count = UInt16(exactly: parts.count) else {
       throw GGUFPlanError(
         "\(parts.count) files, expected at most \(UInt16.max). Let them be larger")
