@@ -166,7 +166,7 @@ let package = Package(
     .target(
       name: "RegistrySupport",
       dependencies: [
-        "Files", "TestSupport", system,
+        "Files", "Registry", "TestSupport", system,
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
       ],

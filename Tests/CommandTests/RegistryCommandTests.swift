@@ -105,7 +105,7 @@ struct RegistryCommandTests {
           process.environment = ["FLARE_STORE": place.folder.appending("store").string]
           process.standardError = FileHandle.nullDevice
           try process.run()
-          for _ in 0..<200 where partial.fileByteCount ?? 0 < 200_000 {
+          for _ in 0..<6000 where partial.fileByteCount ?? 0 < 200_000 {
             try await Task.sleep(for: .milliseconds(20))
           }
           kill(process.processIdentifier, SIGKILL)

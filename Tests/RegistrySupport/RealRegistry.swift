@@ -1,7 +1,5 @@
 import Files
 import Foundation
-import NIOCore
-import NIOPosix
 public import SystemPackage
 import TestSupport
 
@@ -33,11 +31,10 @@ public struct RealRegistry: Sendable {
     _ body: (RealRegistry) async throws -> Result
   ) async throws -> Result {
     try await withTemporaryDirectory { folder in
-      let port = try await freePort()
       let storage = folder.appending("storage")
       var lines = [
-        "version: 0.1", "log: {level: error, accesslog: {disabled: true}}", "storage:",
-        "  filesystem: {rootdirectory: \(storage)}", "http:", "  addr: 127.0.0.1:\(port)",
+        "version: 0.1", "log: {level: info, accesslog: {disabled: true}}", "storage:",
+        "  filesystem: {rootdirectory: \(storage)}", "http:", "  addr: 127.0.0.1:0",
       ]
       if let certificate {
         lines.append("  tls: {certificate: \(certificate.chain), key: \(certificate.key)}")
@@ -53,13 +50,15 @@ public struct RealRegistry: Sendable {
       process.executableURL = URL(filePath: program?.string ?? "docker-registry")
       process.arguments = ["serve", configuration.string]
       process.standardOutput = FileHandle.nullDevice
-      process.standardError = FileHandle.nullDevice
+      let log = folder.appending("log")
+      try log.overwrite("")
+      process.standardError = FileHandle(forWritingAtPath: log.string)
       try process.run()
       defer {
         process.terminate()
         process.waitUntilExit()
       }
-      try await waitForListener(on: port)
+      let port = try await port(in: log, of: process)
       return try await body(RealRegistry(host: "127.0.0.1:\(port)", storage: storage))
     }
   }
@@ -77,34 +76,23 @@ public struct RealRegistry: Sendable {
       .map { FilePath(String($0)).appending(name) }.first { $0.isRegularFile }
   }
 
-  /// A port that nobody listens on just now, below those that the system gives to other tests'
-  /// listeners in the moment before the registry takes it.
-  private static func freePort() async throws -> Int {
-    for _ in 0..<20 {
-      let port = Int.random(in: 20_000..<32_000)
-      let server = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-      guard let listener = try? await server.bind(host: "127.0.0.1", port: port).get() else {
-        continue
+  /// The port that a registry has found free, when it has said so.
+  ///
+  /// It chooses the port itself: one that is chosen for it may be taken by another test before it
+  /// listens.
+  private static func port(in log: FilePath, of process: Process) async throws -> Int {
+    for _ in 0..<6000 where process.isRunning {
+      let lines = try log.readText().split(separator: "listening on 127.0.0.1:")
+      if lines.count == 2, let port = lines[1].firstMatch(of: /^(\d+)[^\d]/)?.1 {
+        return Int(port) ?? 0
       }
-      try await listener.close()
-      return port
+      try await Task.sleep(for: .milliseconds(10))
     }
-    throw NotListening(port: 0)
-  }
-
-  private static func waitForListener(on port: Int) async throws {
-    for _ in 0..<200 {
-      let client = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-      if let channel = try? await client.connect(host: "127.0.0.1", port: port).get() {
-        return channel.close(promise: nil)
-      }
-      try await Task.sleep(for: .milliseconds(50))
-    }
-    throw NotListening(port: port)
+    throw NotListening(log: try log.readText())
   }
 }
 
 /// A registry that was started and cannot be reached.
 private struct NotListening: Error {
-  let port: Int
+  let log: String
 }

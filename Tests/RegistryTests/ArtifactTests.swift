@@ -1,5 +1,6 @@
 import Files
 import NIOHTTP1
+import RegistrySupport
 import Synchronization
 import SystemPackage
 import TestSupport

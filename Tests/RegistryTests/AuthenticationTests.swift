@@ -1,5 +1,6 @@
 import Foundation
 import NIOHTTP1
+import RegistrySupport
 import SystemPackage
 import TestSupport
 import Testing

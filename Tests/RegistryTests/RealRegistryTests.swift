@@ -221,7 +221,8 @@ struct RealRegistryTests {
         #expect(stranger?.code == .unreachable)
         #expect(stranger?.detail.hasPrefix("TLS failed") == true, "\(stranger?.detail ?? "")")
 
-        var configuration = RegistryClient.Configuration()
+        var configuration = RegistryClient.Configuration.test
+        configuration.usesPlainHTTP = false
         configuration.authorities = certificate.chain
         let files = try files(in: folder)
         try await RegistryClient.withClient(configuration) { client in

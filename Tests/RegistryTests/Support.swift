@@ -32,17 +32,6 @@ final class EventLog: Sendable {
   }
 }
 
-extension RegistryClient.Configuration {
-  /// For a server of a test: without TLS, and quick to try again.
-  static var test: Self {
-    var configuration = Self()
-    configuration.usesPlainHTTP = true
-    configuration.retries.firstDelay = .milliseconds(2)
-    configuration.idleTimeout = .seconds(10)
-    return configuration
-  }
-}
-
 /// `count` bytes in which no stretch looks like another.
 func sampleBytes(_ count: Int, seed: UInt64 = 1) -> [UInt8] {
   var generator = SeededGenerator(seed: seed)

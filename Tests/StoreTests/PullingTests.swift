@@ -15,20 +15,13 @@ import Testing
     if: RealRegistry.isHere, "docker-registry is not on the PATH; tools/setup --tests gets it"),
   .serialized)
 struct PullingTests {
-  private static var configuration: RegistryClient.Configuration {
-    var configuration = RegistryClient.Configuration()
-    configuration.usesPlainHTTP = true
-    configuration.retries.firstDelay = .milliseconds(2)
-    return configuration
-  }
-
   /// Runs `body` with a registry, a client of it and an empty store.
   private func withRegistry(
     _ body: (RealRegistry, RegistryClient, Store) async throws -> Void
   ) async throws {
     try await RealRegistry.with { registry in
       try await withTemporaryDirectory { folder in
-        try await RegistryClient.withClient(Self.configuration) { client in
+        try await RegistryClient.withClient(.test) { client in
           try await body(registry, client, Store(folder.appending("store")))
         }
       }
