@@ -1,5 +1,5 @@
 import Files
-package import JSON
+import JSON
 package import SystemPackage
 import Tensors
 
@@ -146,27 +146,16 @@ extension BundleManifest {
 
   /// Checks that every path stays inside the bundle and that no two want the same place.
   private func checkFiles() throws(JSONFieldError) {
-    var paths: Set<String> = []
-    var folders: Set<String> = []
+    let paths = files.map(\.path)
+    if let defect = PlainPath.defect(in: paths) { throw JSONFieldError("manifest: \(defect)") }
+    if let own = paths.first(where: Self.ownNames.contains) {
+      throw JSONFieldError("manifest: lists '\(own)', which no manifest lists")
+    }
     var total = 0
     for file in files {
-      guard File.isPlain(file.path), !Self.ownNames.contains(file.path) else {
-        throw JSONFieldError("manifest: '\(file.path)' is not a path that a bundle can hold")
-      }
-      guard paths.insert(file.path).inserted else {
-        throw JSONFieldError("manifest: '\(file.path)' is listed twice")
-      }
-      var folder = FilePath(file.path).removingLastComponent()
-      while !folder.isEmpty {
-        folders.insert(folder.string)
-        folder.removeLastComponent()
-      }
       let (sum, overflow) = total.addingReportingOverflow(file.byteCount)
       guard !overflow else { throw JSONFieldError("manifest: the sizes of the files overflow") }
       total = sum
-    }
-    if let clash = paths.intersection(folders).min() {
-      throw JSONFieldError("manifest: '\(clash)' is both a file and a folder")
     }
   }
 }
@@ -189,115 +178,5 @@ extension BundleManifest {
           + "\(expected.map(String.init) ?? "more than there can be") for the pieces of all other "
           + "files")
     }
-  }
-}
-
-extension BundleManifest.Tree {
-  fileprivate init(_ fields: JSONFields) throws(JSONFieldError) {
-    path = try fields.required("path")
-    pieceByteCount = try fields.required("piece_bytes")
-    guard Self.pieceByteCounts.contains(pieceByteCount) else {
-      throw JSONFieldError(
-        "\(fields.subject): 'piece_bytes' is \(pieceByteCount), expected "
-          + "\(Self.pieceByteCounts.lowerBound) to \(Self.pieceByteCounts.upperBound)")
-    }
-  }
-}
-
-extension BundleManifest.File {
-  package init(_ fields: JSONFields) throws(JSONFieldError) {
-    self.init(
-      path: try fields.required("path"), byteCount: try fields.required("bytes"),
-      sha256: try fields.required("sha256"))
-    guard byteCount >= 0 else {
-      throw JSONFieldError("\(fields.subject): 'bytes' is \(byteCount), expected 0 or more")
-    }
-    try Self.checkDigest(sha256, "sha256", fields)
-  }
-
-  fileprivate static func checkDigest(
-    _ digest: String, _ key: String, _ fields: JSONFields
-  ) throws(JSONFieldError) {
-    guard digest.utf8.count == 64,
-      digest.utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) })
-    else {
-      throw JSONFieldError(
-        "\(fields.subject): '\(key)' is '\(digest)', expected 64 hexadecimal digits")
-    }
-  }
-
-  /// Whether `path` can only be a place inside the folder that it is relative to.
-  static func isPlain(_ path: String) -> Bool { PlainPath.isPlain(path) }
-}
-
-extension BundleManifest.Quantization {
-  fileprivate init(_ fields: JSONFields) throws(JSONFieldError) {
-    self.init(
-      scheme: try fields.required("scheme"), elementType: try fields.elementType("type"))
-  }
-}
-
-extension BundleManifest.Delta {
-  fileprivate init(_ fields: JSONFields) throws(JSONFieldError) {
-    self.init(
-      fingerprint: try fields.required("fingerprint"),
-      removedTensors: try fields.optional("removed_tensors") ?? [])
-    try BundleManifest.File.checkDigest(fingerprint, "fingerprint", fields)
-  }
-}
-
-extension BundleManifest.Base {
-  package init(_ fields: JSONFields) throws(JSONFieldError) {
-    self.init(
-      name: try fields.required("name"), fingerprint: try fields.optional("fingerprint"),
-      files: try fields.list("files", of: BundleManifest.File.init))
-    if let fingerprint {
-      try BundleManifest.File.checkDigest(fingerprint, "fingerprint", fields)
-    }
-  }
-}
-
-extension BundleManifest.Adapter {
-  /// Reads the list under `adapters`; none when it is absent.
-  package static func list(in fields: JSONFields) throws(JSONFieldError) -> [Self] {
-    try fields.list("adapters", of: Self.init)
-  }
-
-  private init(_ fields: JSONFields) throws(JSONFieldError) {
-    self.init(
-      name: try fields.required("name"), kind: try fields.required("kind"),
-      path: try fields.optional("path"), mergedModules: try fields.optional("merged_modules") ?? [])
-    if let path, !BundleManifest.File.isPlain(path) {
-      throw JSONFieldError("\(fields.subject): path '\(path)' leads out of the model")
-    }
-  }
-}
-
-extension JSONFields {
-  /// The objects of the list under `key`, none when it is absent.
-  package func list<Element>(
-    _ key: String, of element: (JSONFields) throws(JSONFieldError) -> Element
-  ) throws(JSONFieldError) -> [Element] {
-    guard let value = members[key], value != .null else { return [] }
-    guard let values = value.array else {
-      throw JSONFieldError(
-        "\(subject): '\(key)' is \(value.shortDescription), expected a list of objects")
-    }
-    var elements: [Element] = []
-    for (position, value) in values.enumerated() {
-      elements.append(
-        try element(JSONFields(value, subject: "\(subject): '\(key)' \(position + 1)")))
-    }
-    return elements
-  }
-
-  /// The element type that `key` names.
-  fileprivate func elementType(_ key: String) throws(JSONFieldError) -> ElementType {
-    let spelling = try required(key, as: String.self)
-    guard let type = ElementType(rawValue: spelling) else {
-      throw JSONFieldError(
-        "\(subject): '\(key)' is '\(spelling)', a type that this version does not know")
-    }
-    return type
   }
 }

@@ -133,7 +133,7 @@ public struct BundleWriter: ~Copyable {
 
   private func newFile(_ path: String) throws(FileError) -> HashedFile {
     precondition(
-      BundleManifest.File.isPlain(path) && path != BundleManifest.Tree.fileName
+      PlainPath.isPlain(path) && path != BundleManifest.Tree.fileName
         && !BundleManifest.ownNames.contains(path),
       "Not a path that a bundle can hold")
     precondition(!files.contains { $0.file.path == path }, "File already added")

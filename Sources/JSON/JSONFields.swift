@@ -86,6 +86,25 @@ public struct JSONFields: Sendable {
     guard let value = members[key], value != .null else { return nil }
     return try JSONFields(value, subject: "\(subject): '\(key)'")
   }
+
+  /// The objects of the list under `key`, none when it is absent or null.
+  ///
+  /// - Throws: `JSONFieldError` when the key has another value, and what `element` throws.
+  public func list<Element>(
+    _ key: String, of element: (JSONFields) throws(JSONFieldError) -> Element
+  ) throws(JSONFieldError) -> [Element] {
+    guard let value = members[key], value != .null else { return [] }
+    guard let values = value.array else {
+      throw JSONFieldError(
+        "\(subject): '\(key)' is \(value.shortDescription), expected a list of objects")
+    }
+    var elements: [Element] = []
+    for (position, value) in values.enumerated() {
+      elements.append(
+        try element(JSONFields(value, subject: "\(subject): '\(key)' \(position + 1)")))
+    }
+    return elements
+  }
 }
 
 /// A Swift type that one JSON value can become.

@@ -183,7 +183,7 @@ struct TamperTests {
     },
     Row(
       "a path in an unsigned manifest that leads out",
-      "B/manifest.json: manifest: '../LICENSE' is not a path that a bundle can hold"
+      "B/manifest.json: manifest: names the file '../LICENSE', which is not a plain path inside a folder"
     ) {
       $0.removeSignature()
       try $0.edit("manifest.json", "\"path\": \"LICENSE\"", "\"path\": \"../LICENSE\"")
