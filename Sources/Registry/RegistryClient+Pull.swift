@@ -27,9 +27,7 @@ extension RegistryClient {
     var sources: [ContentDigest: PulledFile.Source] = [:]
     for layer in layers {
       guard let digest = layer.digest, sources[digest] == nil else { continue }
-      if let own = have(digest), let byteCount = own.fileByteCount,
-        byteCount == layer.byteCount ?? byteCount
-      {
+      if let own = have(digest), let byteCount = layer.byteCount, own.fileByteCount == byteCount {
         sources[digest] = .own(own)
       } else if blobs.hasUnpacked(layer) {
         sources[digest] = .fetched(blobs.path(of: digest))
