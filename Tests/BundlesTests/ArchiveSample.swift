@@ -17,7 +17,10 @@ struct ArchiveSample {
       ("a/empty", []),
       ("numbers", SampleBytes.text(byteCount: frame + 1000)),
       // The header's block and the zeros fill the first frame.
-      ("weights", Array(repeating: 0, count: frame - 512) + SampleBytes.noise(byteCount: frame / 2 + 3)),
+      (
+        "weights",
+        Array(repeating: 0, count: frame - 512) + SampleBytes.noise(byteCount: frame / 2 + 3)
+      ),
       (String(repeating: "folder/", count: 20) + "z", Array("small".utf8)),
     ]
   }

@@ -108,7 +108,9 @@ struct LayerArchiveTests {
     #expect(try refusal(of: [note, other]) == expected)
   }
 
-  @Test(arguments: ["other.txt", "../note.txt", "/texts/note.txt", "texts/note.txt/x", "a/note.txt"])
+  @Test(arguments: [
+    "other.txt", "../note.txt", "/texts/note.txt", "texts/note.txt/x", "a/note.txt",
+  ])
   func `another file is refused`(name: String) throws {
     #expect(try refusal(of: [TarEntry(name, "hello")]) == "holds '\(name)' in its place")
   }
@@ -172,7 +174,8 @@ struct LayerArchiveTests {
         == "its file has the digest \(right), the layer says \(wrong)")
   }
 
-  @Test func `no cut and no changed byte of an archive makes it trap or gives another file`() throws {
+  @Test func `no cut and no changed byte of an archive makes it trap or gives another file`() throws
+  {
     let stream = TarEntry("texts/note.txt", "hello").bytes + Self.end
     let frame = FrameEncoder.frame(of: unsafe stream.span.bytes)
     for (blob, packing) in [(stream, LayerMediaType.Packing.tar), (frame, .tarZstd)] {

@@ -111,7 +111,8 @@ struct LayerPackerTests {
 
       for format in ["gnu", "pax", "ustar"] {
         let packing = try FinishedProcess(
-          tar, ["--zstd", "--format=\(format)", "-cf", archive.string, "-C", folder.string]
+          tar,
+          ["--zstd", "--format=\(format)", "-cf", archive.string, "-C", folder.string]
             + [format == "gnu" ? "folder/folder/folder" : path],
           in: folder)
         #expect(packing.exitCode == 0, "\(packing.errors)")
@@ -128,7 +129,7 @@ struct LayerPackerTests {
         if format == "gnu" {
           // A name of over 100 bytes is an entry of its own there.
           let error = #expect(throws: RegistryError.self) { try unpack() }
-          #expect(error?.detail.hasSuffix("is of a kind that is no file, expected only files") == true)
+          #expect(error?.detail.contains("is of a kind that is no file") == true)
         } else {
           #expect(try unpack() == ContentDigest(of: text))
         }

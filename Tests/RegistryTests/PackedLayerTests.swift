@@ -171,7 +171,8 @@ struct PackedLayerTests {
     }
   }
 
-  @Test func `the archive of another program is pulled without a digest of the file`() async throws {
+  @Test func `the archive of another program is pulled without a digest of the file`() async throws
+  {
     try await withArtifact { client, pushed, reference, registry, folder, _ in
       let blob = try Vectors.path("layers/folders.tar.zst").readBytes()
       var manifest = pushed.manifest
@@ -202,7 +203,8 @@ struct PackedLayerTests {
     }
   }
 
-  @Test func `a digest that the layer claims for another file is a lie that is found`() async throws {
+  @Test func `a digest that the layer claims for another file is a lie that is found`() async throws
+  {
     try await withArtifact { client, pushed, reference, registry, folder, _ in
       let claimed = ContentDigest(of: Array("another".utf8))
       var manifest = pushed.manifest

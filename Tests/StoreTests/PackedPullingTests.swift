@@ -15,7 +15,8 @@ import Testing
   .serialized)
 struct PackedPullingTests {
   /// A text that is worth an archive.
-  private static let text = "[\(String(decoding: SampleBytes.text(byteCount: 100_000), as: UTF8.self))]"
+  private static let text =
+    "[\(String(decoding: SampleBytes.text(byteCount: 100_000), as: UTF8.self))]"
   private static let textDigest = ContentDigest(of: Array(text.utf8))
 
   private static var configuration: RegistryClient.Configuration {
@@ -83,7 +84,9 @@ struct PackedPullingTests {
     }
   }
 
-  @Test func `a damaged file from an archive is found, and fetched and unpacked again`() async throws {
+  @Test func `a damaged file from an archive is found, and fetched and unpacked again`()
+    async throws
+  {
     try await withRegistry { _, client, store, push in
       let (reference, _) = try await push(1)
       let record = try await store.pull(reference, with: client).record
@@ -100,7 +103,8 @@ struct PackedPullingTests {
     }
   }
 
-  @Test func `a file that a running pull counts on is not collected, though its layer is an archive`()
+  @Test
+  func `a file that a running pull counts on is not collected, though its layer is an archive`()
     async throws
   {
     try await withRegistry { _, client, store, push in

@@ -45,7 +45,8 @@ struct LayerArchive {
       }
       if let digest = file.digest, digest != output.digest {
         throw RegistryError(
-          .digestMismatch, subject, "its file has the digest \(output.digest), the layer says "
+          .digestMismatch, subject,
+          "its file has the digest \(output.digest), the layer says "
             + "\(digest)")
       }
       try output.commit()
