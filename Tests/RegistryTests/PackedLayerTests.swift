@@ -1,6 +1,7 @@
 import Archives
 import Files
 import NIOHTTP1
+import RegistrySupport
 import Synchronization
 import SystemPackage
 import TestSupport
