@@ -13,9 +13,9 @@ let package = Package(
     .library(
       name: "Flare",
       targets: [
-        "Adapters", "Benchmarks", "Bundles", "Conversion", "Evaluation", "Files", "JSON", "Kernels",
-        "Models", "Quantization", "Registry", "Store", "Templates", "Tensors", "Tokenizers",
-        "WeightFiles",
+        "Adapters", "Archives", "Benchmarks", "Bundles", "Conversion", "Evaluation", "Files",
+        "JSON", "Kernels", "Models", "Quantization", "Registry", "Store", "Templates", "Tensors",
+        "Tokenizers", "WeightFiles",
       ]),
   ],
   dependencies: [
@@ -33,6 +33,7 @@ let package = Package(
     .target(name: "JSON", dependencies: ["Files", collections, system]),
     .target(name: "Tensors", dependencies: ["Files"]),
     .target(name: "CKernels"),
+    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(
       name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
 
@@ -42,18 +43,18 @@ let package = Package(
     .target(name: "Quantization", dependencies: ["CKernels", "Files", "Kernels", "Tensors"]),
     .target(name: "Tokenizers", dependencies: ["Files", "JSON", "WeightFiles", system]),
     .target(name: "Templates", dependencies: ["Files", "JSON", collections]),
-    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+    .target(name: "Archives", dependencies: ["CZstd", "Files"]),
     .target(
       name: "Bundles",
       dependencies: [
-        "CZstd", "Files", "JSON", "Tensors", "WeightFiles", system,
+        "Archives", "Files", "JSON", "Tensors", "WeightFiles", system,
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "CryptoExtras", package: "swift-crypto"),
       ]),
     .target(
       name: "Registry",
       dependencies: [
-        "Files", "JSON", system,
+        "Archives", "Files", "JSON", system,
         .product(name: "AsyncHTTPClient", package: "async-http-client"),
         .product(name: "Crypto", package: "swift-crypto"),
         .product(name: "NIOCore", package: "swift-nio"),
@@ -108,7 +109,7 @@ let package = Package(
 
     // Tests.
     .target(
-      name: "TestSupport", dependencies: ["Files", "JSON", "Tensors", system],
+      name: "TestSupport", dependencies: ["Archives", "Files", "JSON", "Tensors", system],
       path: "Tests/TestSupport"),
     .testTarget(name: "JSONTests", dependencies: ["JSON"]),
     .testTarget(name: "FilesTests", dependencies: ["Files", "TestSupport", system]),
@@ -174,20 +175,24 @@ let package = Package(
     .testTarget(
       name: "StoreTests",
       dependencies: [
-        "Bundles", "Files", "JSON", "Registry", "RegistrySupport", "Store", "Tensors",
+        "Archives", "Bundles", "Files", "JSON", "Registry", "RegistrySupport", "Store", "Tensors",
         "TestSupport", system,
       ]),
     .testTarget(
       name: "RegistryTests",
       dependencies: [
-        "Files", "JSON", "Registry", "RegistrySupport", "TestSupport", system,
+        "Archives", "Files", "JSON", "Registry", "RegistrySupport", "TestSupport", system,
         .product(name: "NIOCore", package: "swift-nio"),
         .product(name: "NIOHTTP1", package: "swift-nio"),
         .product(name: "NIOPosix", package: "swift-nio"),
       ]),
     .testTarget(
+      name: "ArchivesTests", dependencies: ["Archives", "Files", "TestSupport", system]),
+    .testTarget(
       name: "BundlesTests",
-      dependencies: ["Bundles", "Files", "JSON", "Tensors", "TestSupport", "WeightFiles", system]),
+      dependencies: [
+        "Archives", "Bundles", "Files", "JSON", "Tensors", "TestSupport", "WeightFiles", system,
+      ]),
   ]
 )
 

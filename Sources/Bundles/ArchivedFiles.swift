@@ -1,3 +1,4 @@
+import Archives
 public import Files
 public import SystemPackage
 

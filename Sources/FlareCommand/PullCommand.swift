@@ -73,7 +73,8 @@ struct PullCommand: AsyncParsableCommand {
     bar.clear()
     report(
       StoreName(reference).description, stored.record.artifact, stored.record.byteCount,
-      fetched: stored.newByteCount, place: store.directory(of: stored.record))
+      fetched: stored.fetchedByteCount, shared: stored.sharedByteCount,
+      place: store.directory(of: stored.record))
     if stored.replaced {
       standardError.write("flare: the name stood for another bundle before\n")
     }
@@ -100,22 +101,24 @@ struct PullCommand: AsyncParsableCommand {
       if case .own = file.source { sum + file.entry.byteCount } else { sum }
     }
     report(
-      reference.description, artifact.digest, byteCount, fetched: byteCount - own, place: output)
+      reference.description, artifact.digest, byteCount, fetched: artifact.fetchedByteCount,
+      shared: own, place: output)
   }
 
   private func report(
-    _ name: String, _ digest: ContentDigest?, _ byteCount: Int, fetched: Int, place: FilePath
+    _ name: String, _ digest: ContentDigest?, _ byteCount: Int, fetched: Int, shared: Int,
+    place: FilePath
   ) {
     if json {
       writeJSON([
         "reference": .string(name), "digest": .string(digest?.description ?? ""),
         "bytes": .integer(byteCount), "fetched_bytes": .integer(fetched),
-        "shared_bytes": .integer(byteCount - fetched), "path": .string(place.string),
+        "shared_bytes": .integer(shared), "path": .string(place.string),
       ])
     } else {
       standardOutput.write(
         "pulled \(name), \(byteText(byteCount)): \(byteText(fetched)) fetched, "
-          + "\(byteText(byteCount - fetched)) were in the store\n")
+          + "\(byteText(shared)) were in the store\n")
     }
   }
 }

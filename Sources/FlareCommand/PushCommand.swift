@@ -13,7 +13,8 @@ struct PushCommand: AsyncParsableCommand {
     abstract: "Push a bundle to a registry of container images.",
     discussion: """
       Every file is a layer of an OCI artifact; files that the repository has are not sent again, so \
-      a push that broke off is simply repeated. Every byte is checked before the first is sent. \
+      a push that broke off is simply repeated. Files that are no weights are compressed where that \
+      saves a tenth. Every byte is checked before the first is sent. \
       \(RegistryOptions.credentialsHelp)
 
       EXAMPLE:
@@ -62,17 +63,19 @@ struct PushCommand: AsyncParsableCommand {
     }
     bar.clear()
     let byteCount = files.files.reduce(0) { $0 + $1.byteCount }
+    let (sent, saved) = (artifact.sentByteCount, artifact.savedByteCount)
     if json {
       writeJSON([
         "reference": .string(reference.description),
         "digest": .string(artifact.digest.description), "bytes": .integer(byteCount),
-        "sent_bytes": .integer(artifact.sentByteCount),
+        "sent_bytes": .integer(sent), "saved_bytes": .integer(saved),
       ])
     } else {
       standardOutput.write(
         """
-        pushed \(reference), \(byteText(byteCount)): \(byteText(artifact.sentByteCount)) sent, \
-        \(byteText(byteCount - artifact.sentByteCount)) were there
+        pushed \(reference), \(byteText(byteCount)): \(byteText(sent)) sent, \
+        \(saved == 0 ? "" : "\(byteText(saved)) saved by compression, ")\
+        \(byteText(byteCount - sent - saved)) were there
         \(reference.pinned(to: artifact.digest))
 
         """)

@@ -41,13 +41,9 @@ public struct ContentDigest: Sendable, Hashable, CustomStringConvertible {
   /// - Throws: `FileError` when it cannot be read.
   public init(of path: FilePath, progress: ByteProgress? = nil) throws(FileError) {
     var hash = RunningDigest()
-    let file = try MappedFile(path)
-    var start = 0
-    while start < file.byteCount {
-      let end = min(start + (4 << 20), file.byteCount)
-      hash.update(file.bytes.extracting(start..<end))
-      progress?(end - start)
-      start = end
+    try MappedFile(path).forEachPiece { bytes in
+      hash.update(bytes)
+      progress?(bytes.byteCount)
     }
     self = hash.digest
   }

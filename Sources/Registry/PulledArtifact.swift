@@ -14,6 +14,22 @@ public struct PulledArtifact: Sendable {
   public let configuration: ModelPackConfiguration
   /// In the order of the layers.
   public let files: [PulledFile]
+  /// The bytes of the layers that came from the registry, in this pull or an earlier one.
+  public let fetchedByteCount: Int
+  /// What was fetched and is no file: the configuration, and archives whose files are beside them.
+  let spent: [FilePath]
+
+  init(
+    manifest: ArtifactManifest, digest: ContentDigest, configuration: ModelPackConfiguration,
+    files: [PulledFile], fetchedByteCount: Int = 0, spent: [FilePath] = []
+  ) {
+    self.manifest = manifest
+    self.digest = digest
+    self.configuration = configuration
+    self.files = files
+    self.fetchedByteCount = fetchedByteCount
+    self.spent = spent
+  }
 }
 
 /// A file of a pulled artifact and where its bytes are.
@@ -30,6 +46,11 @@ public struct PulledFile: Sendable, Hashable {
 }
 
 extension PulledArtifact {
+  /// Removes what was fetched and is needed no more once the files are in their places.
+  public func removeSpent() {
+    for path in spent { removeTree(path) }
+  }
+
   /// Gives every file its place in a new directory.
   ///
   /// What was fetched is moved when only one file needs it and the directory is on the same device,
@@ -69,21 +90,12 @@ extension PulledArtifact {
   private func copy(
     _ entry: ArtifactEntry, from source: FilePath, to path: FilePath, in directory: NewDirectory
   ) throws {
-    let target = try directory.newFile(path)
-    let file = try MappedFile(source)
-    var hash = RunningDigest()
-    var start = 0
-    while start < file.byteCount {
-      let end = min(start + (4 << 20), file.byteCount)
-      let bytes = file.bytes.extracting(start..<end)
-      hash.update(bytes)
-      try target.write(bytes)
-      start = end
-    }
-    guard hash.digest == entry.digest else {
+    let target = DigestedFile(try directory.newFile(path))
+    try MappedFile(source).forEachPiece { (bytes) throws(FileError) in try target.write(bytes) }
+    guard target.digest == entry.digest else {
       throw RegistryError(
         .digestMismatch, source.string,
-        "has the digest \(hash.digest), '\(entry.path.inMessage)' needs \(entry.digest)")
+        "has the digest \(target.digest), '\(entry.path.inMessage)' needs \(entry.digest)")
     }
     try target.commit()
   }

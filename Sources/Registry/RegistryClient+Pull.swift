@@ -19,31 +19,45 @@ extension RegistryClient {
     progress: TransferProgress? = nil
   ) async throws -> PulledArtifact {
     let (manifest, digest) = try await fetchManifest(reference, progress: progress)
-    let entries = try manifest.entries(from: reference.description)
+    let layers = try manifest.files(from: reference.description)
     let configuration = try await fetchConfiguration(manifest, from: reference, into: blobs)
+    var spent = [blobs.path(of: manifest.configuration.digest)]
 
+    // By the digest of the file.
     var sources: [ContentDigest: PulledFile.Source] = [:]
-    for entry in entries where sources[entry.digest] == nil {
-      if let own = have(entry.digest), own.fileByteCount == entry.byteCount {
-        sources[entry.digest] = .own(own)
+    for layer in layers {
+      guard let digest = layer.digest, sources[digest] == nil else { continue }
+      if let own = have(digest), let byteCount = layer.byteCount, own.fileByteCount == byteCount {
+        sources[digest] = .own(own)
+      } else if blobs.hasUnpacked(layer) {
+        sources[digest] = .fetched(blobs.path(of: digest))
       }
     }
-    let missing = entries.filter { sources[$0.digest] == nil }
+    let missing = layers.filter { layer in layer.digest.flatMap { sources[$0] } == nil }
     try blobs.checkSpace(for: missing)
-    progress?(.started(byteCount: entries.reduce(0) { $0 + $1.byteCount }))
-    for (entry, layer) in zip(entries, manifest.layers) {
-      guard sources[entry.digest] == nil else {
-        progress?(.skipped(entry.digest, byteCount: entry.byteCount))
+    progress?(.started(byteCount: layers.reduce(0) { $0 + $1.blob.byteCount }))
+    var files: [PulledFile] = []
+    var fetchedByteCount = 0
+    for layer in layers {
+      if let digest = layer.digest, let source = sources[digest] {
+        progress?(.skipped(layer.blob.digest, byteCount: layer.blob.byteCount))
+        try files.append(PulledFile(layer, digest, source))
         continue
       }
-      try await fetchBlob(layer, from: reference, into: blobs, progress: progress)
-      sources[entry.digest] = .fetched(blobs.path(of: entry.digest))
-    }
-    let files = entries.compactMap { entry in
-      sources[entry.digest].map { PulledFile(entry: entry, source: $0) }
+      try await fetchBlob(layer.blob, from: reference, into: blobs, progress: progress)
+      fetchedByteCount += layer.blob.byteCount
+      var digest = layer.blob.digest
+      if layer.packing != .raw {
+        spent.append(blobs.path(of: digest))
+        digest = try blobs.unpack(layer, from: reference.place)
+      }
+      let source = PulledFile.Source.fetched(blobs.path(of: digest))
+      sources[digest] = source
+      try files.append(PulledFile(layer, digest, source))
     }
     return PulledArtifact(
-      manifest: manifest, digest: digest, configuration: configuration, files: files)
+      manifest: manifest, digest: digest, configuration: configuration, files: files,
+      fetchedByteCount: fetchedByteCount, spent: spent)
   }
 
   private func fetchConfiguration(
@@ -64,14 +78,21 @@ extension RegistryClient {
   }
 }
 
-extension BlobDirectory {
-  /// Checks that what is missing of these blobs fits.
-  fileprivate func checkSpace(for entries: [ArtifactEntry]) throws(FileError) {
-    var seen: Set<ContentDigest> = []
-    var byteCount = 0
-    for entry in entries where seen.insert(entry.digest).inserted {
-      byteCount += max(0, entry.byteCount - (path(of: entry.digest).fileByteCount ?? 0))
+extension PulledFile {
+  /// - Throws: `FileError` when the size of a file from an archive cannot be told.
+  fileprivate init(
+    _ layer: LayerFile, _ digest: ContentDigest, _ source: Source
+  ) throws(FileError) {
+    let path =
+      switch source {
+      case .fetched(let path), .own(let path): path
+      }
+    guard let byteCount = layer.byteCount ?? path.fileByteCount else {
+      throw FileError(.notFound, path)
     }
-    try path.checkSpace(for: byteCount)
+    self.init(
+      entry: ArtifactEntry(
+        path: layer.path, kind: layer.kind, digest: digest, byteCount: byteCount),
+      source: source)
   }
 }

@@ -20,16 +20,21 @@ public struct ArtifactFile: Sendable, Hashable {
 public struct PushedArtifact: Sendable, Hashable {
   public let manifest: ArtifactManifest
   public let digest: ContentDigest
-  /// The bytes of files that had to be sent; the registry had the others.
+  /// The bytes of layers that had to be sent; the registry had the others.
   public let sentByteCount: Int
+  /// The bytes that the files in these layers have more, which were compressed away.
+  public let savedByteCount: Int
 }
 
 extension RegistryClient {
   /// Pushes files as one artifact: a layer for each, in their order, then configuration and manifest.
   ///
+  /// Files that are no weights and shrink by a tenth and 4 KiB are sent as `tar` in zstd, from a copy
+  /// in the folder for temporary files.
+  ///
   /// Blobs that the repository has are not sent again, so a push that broke off is simply repeated.
   /// The tag appears with the last request, when everything it needs is there. The same files,
-  /// configuration and annotations always give the same artifact.
+  /// configuration and annotations always give the same artifact with the same version of zstd.
   ///
   /// - Parameters:
   ///   - annotations: of the manifest.
@@ -46,40 +51,40 @@ extension RegistryClient {
     guard !files.isEmpty else {
       throw RegistryError(.unusableFiles, reference.description, "is to be pushed without any file")
     }
-    var layers: [Descriptor] = []
+    var packer = try LayerPacker()
+    var layers: [PreparedLayer] = []
     for file in files {
-      let digest = try ContentDigest(of: file.source)
-      guard let byteCount = file.source.fileByteCount else {
-        throw FileError(.notFound, file.source)
-      }
-      layers.append(
-        Descriptor(file: file.path, kind: file.kind, digest: digest, byteCount: byteCount))
+      layers.append(try packer.layer(of: file))
       try Task.checkCancellation()
     }
-    let text = Array(configuration.text(contents: layers.map(\.digest)).utf8)
+    let text = Array(configuration.text(contents: layers.map(\.contents)).utf8)
     let manifest = ArtifactManifest(
       configuration: Descriptor(
         mediaType: ModelPack.configurationMediaType, digest: ContentDigest(of: text),
         byteCount: text.count),
-      layers: layers, annotations: annotations)
+      layers: layers.map(\.descriptor), annotations: annotations)
     try manifest.check(for: reference)
 
-    progress?(.started(byteCount: layers.reduce(0) { $0 + $1.byteCount }))
-    var sentByteCount = 0
+    progress?(.started(byteCount: layers.reduce(0) { $0 + $1.descriptor.byteCount }))
+    var (sentByteCount, savedByteCount) = (0, 0)
     var present: Set<ContentDigest> = []
-    for (file, layer) in zip(files, layers) {
-      guard present.insert(layer.digest).inserted else {
-        progress?(.skipped(layer.digest, byteCount: layer.byteCount))
+    for layer in layers {
+      let blob = layer.descriptor
+      guard present.insert(blob.digest).inserted else {
+        progress?(.skipped(blob.digest, byteCount: blob.byteCount))
         continue
       }
-      if try await pushBlob(layer, at: file.source, to: reference, progress: progress) {
-        sentByteCount += layer.byteCount
+      if try await pushBlob(blob, at: layer.source, to: reference, progress: progress) {
+        sentByteCount += blob.byteCount
+        savedByteCount += layer.savedByteCount
       }
     }
+    withExtendedLifetime(packer) {}
     try await push(text, as: manifest.configuration, to: reference)
     try await pushManifest(manifest, to: reference, progress: progress)
     return PushedArtifact(
-      manifest: manifest, digest: manifest.digest, sentByteCount: sentByteCount)
+      manifest: manifest, digest: manifest.digest, sentByteCount: sentByteCount,
+      savedByteCount: savedByteCount)
   }
 
   /// Pushes a configuration, which is no file yet and no part of the sizes that are reported.

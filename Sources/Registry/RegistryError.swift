@@ -17,6 +17,8 @@ public struct RegistryError: FlareError {
     case notAModelPack
     /// A layer is packed in a way that this version does not read.
     case unsupportedMediaType
+    /// A layer is no archive of the one file that it says it has.
+    case malformedArchive
     /// Something is longer than announced, or than any honest one.
     case tooLarge
     /// The bytes are not those that the digest stands for.
@@ -55,7 +57,7 @@ public struct RegistryError: FlareError {
     switch code {
     case .malformedReference, .malformedCredentials, .insecure: .usage
     case .malformedDigest, .unusableFiles, .malformedManifest, .notAModelPack,
-      .unsupportedMediaType, .tooLarge, .digestMismatch, .notFound:
+      .unsupportedMediaType, .malformedArchive, .tooLarge, .digestMismatch, .notFound:
       .badInput
     case .unauthorized, .denied, .unreachable, .refused, .unexpectedAnswer: .unavailable
     case .busy: .cannotWrite

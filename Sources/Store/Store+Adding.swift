@@ -8,6 +8,8 @@ public struct StoredBundle: Sendable, Hashable {
   public let record: StoreRecord
   /// The bytes that the store did not have before.
   public let newByteCount: Int
+  /// The bytes that a registry sent for that, which can be fewer; none when it was no pull.
+  public var fetchedByteCount = 0
   /// Whether the name stood for other files before.
   public let replaced: Bool
 

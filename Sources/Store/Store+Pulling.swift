@@ -22,7 +22,7 @@ extension Store {
     let lock = try await pullLock(waiting)
     let (manifest, digest) = try await client.fetchManifest(reference, progress: progress)
     // From here on nothing that the pull counts on is collected.
-    let used = [manifest.configuration.digest] + manifest.layers.map(\.digest)
+    let used = manifest.fileDigests
     try locked { try lock.write(used.map { "\($0.hexadecimal)\n" }.joined()) }
     let folder = try BlobDirectory(partial)
     let artifact = try await client.pull(
@@ -33,7 +33,7 @@ extension Store {
         return (try? ContentDigest(of: blob)) == digest ? blob : nil
       }, progress: progress)
     let stored = try locked { try install(artifact, as: StoreName(reference), checksPresent) }
-    removeTree(folder.path(of: manifest.configuration.digest))
+    artifact.removeSpent()
     try lock.write("")
     return stored
   }
@@ -48,6 +48,11 @@ extension Store {
     var newByteCount = 0
     for file in artifact.files {
       guard case .fetched(let source) = file.source, new.insert(file.entry.digest).inserted else {
+        continue
+      }
+      // The store can have what an archive turned out to hold, and links to it.
+      if !repairs, has(file.entry.digest, byteCount: file.entry.byteCount) {
+        removeTree(source)
         continue
       }
       try moveBlob(StoredFile(file.entry), from: source)
@@ -66,7 +71,7 @@ extension Store {
     // A blob that was fetched again is another file, to which the links of others do not lead.
     if repairs { for other in try records() { try makeDirectory(of: other) } }
     return StoredBundle(
-      record: record, newByteCount: newByteCount,
+      record: record, newByteCount: newByteCount, fetchedByteCount: artifact.fetchedByteCount,
       replaced: old.map { $0.files != record.files } ?? false)
   }
 

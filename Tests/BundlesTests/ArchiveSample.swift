@@ -1,3 +1,4 @@
+import Archives
 import Files
 import SystemPackage
 import TestSupport
@@ -14,9 +15,12 @@ struct ArchiveSample {
     files = [
       ("manifest.json", Array("{}".utf8)),
       ("a/empty", []),
-      ("numbers", Self.text(byteCount: frame + 1000)),
+      ("numbers", SampleBytes.text(byteCount: frame + 1000)),
       // The header's block and the zeros fill the first frame.
-      ("weights", Array(repeating: 0, count: frame - 512) + Self.noise(byteCount: frame / 2 + 3)),
+      (
+        "weights",
+        Array(repeating: 0, count: frame - 512) + SampleBytes.noise(byteCount: frame / 2 + 3)
+      ),
       (String(repeating: "folder/", count: 20) + "z", Array("small".utf8)),
     ]
   }
@@ -59,24 +63,6 @@ struct ArchiveSample {
     let manifest = files[0].contents
     return try writer.finish(manifest: unsafe manifest.span.bytes)
   }
-
-  /// Numbers with commas between, which compress to a half or so.
-  static func text(byteCount: Int) -> [UInt8] {
-    var generator = SeededGenerator(seed: 3)
-    let line = (0..<20_000).map { _ in "\(UInt16.random(in: 0...9999, using: &generator))" }
-      .joined(separator: ",")
-    let lines = Array(line.utf8)
-    var text: [UInt8] = []
-    while text.count < byteCount { text += lines.prefix(byteCount - text.count) }
-    return text
-  }
-
-  /// Bytes that do not compress.
-  static func noise(byteCount: Int) -> [UInt8] {
-    var generator = SeededGenerator(seed: 4)
-    let words = (0..<byteCount / 8 + 1).map { _ in generator.next() }
-    return unsafe words.withUnsafeBytes { unsafe Array($0.prefix(byteCount)) }
-  }
 }
 
 /// A file in memory, which may be full.
@@ -118,14 +104,5 @@ extension FramedContents {
     var bytes: [UInt8] = []
     try read(range, workerCount: workerCount) { bytes.append($0) }
     return bytes
-  }
-}
-
-/// A file with these bytes for the time of `body`.
-func withFile<Result>(_ bytes: [UInt8], _ body: (MappedFile) throws -> Result) throws -> Result {
-  try withTemporaryDirectory { directory in
-    let path = directory.appending("x.flare")
-    try path.overwrite(bytes)
-    return try body(MappedFile(path))
   }
 }

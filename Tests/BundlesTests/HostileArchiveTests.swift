@@ -1,3 +1,4 @@
+import Archives
 import Files
 import SystemPackage
 import TestSupport
@@ -7,40 +8,8 @@ import Testing
 
 /// One archive for each way in which a single file can try to do what it must not.
 struct HostileArchiveTests {
-  /// An entry as an attacker may write it.
-  private struct Entry {
-    var name: String
-    var contents: [UInt8]
-    /// The size in the header, when it is not that of the contents.
-    var statedByteCount: Int?
-    var type: Unicode.Scalar = "0"
-
-    init(
-      _ name: String, _ contents: String, statedByteCount: Int? = nil, type: Unicode.Scalar = "0"
-    ) {
-      self.name = name
-      self.contents = Array(contents.utf8)
-      self.statedByteCount = statedByteCount
-      self.type = type
-    }
-
-    var bytes: [UInt8] {
-      let header = TarHeader(name: name, byteCount: statedByteCount ?? contents.count)
-      var blocks = header.blocks
-      if type != "0" {
-        blocks[156] = UInt8(type.value)
-        // The checksum counts its own field as eight spaces.
-        blocks.replaceSubrange(148..<156, with: "        ".utf8)
-        let digits = String(TarHeader.checksum(of: blocks), radix: 8)
-        blocks.replaceSubrange(148..<148 + digits.utf8.count, with: digits.utf8)
-      }
-      return blocks + contents
-        + Array(repeating: 0, count: TarHeader.padding(after: contents.count))
-    }
-  }
-
   /// A manifest that lists these files, of which it knows the true digests.
-  private func manifest(_ files: [(String, String)], in directory: FilePath) throws -> Entry {
+  private func manifest(_ files: [(String, String)], in directory: FilePath) throws -> TarEntry {
     var manifest = SampleBundle.description
     let scratch = directory.appending("scratch")
     for (path, contents) in files {
@@ -48,10 +17,10 @@ struct HostileArchiveTests {
       manifest.files.append(try BundleManifest.File(hashing: scratch, as: path))
     }
     scratch.removeItem()
-    return Entry("manifest.json", manifest.text)
+    return TarEntry("manifest.json", manifest.text)
   }
 
-  private func write(_ entries: [Entry], end: [UInt8]? = nil, to path: FilePath) throws {
+  private func write(_ entries: [TarEntry], end: [UInt8]? = nil, to path: FilePath) throws {
     let archive = entries.flatMap(\.bytes) + (end ?? Array(repeating: 0, count: 1024))
     let file = try NewFile(path, mayReplace: true)
     let frame = FrameEncoder.frame(of: unsafe archive.span.bytes)
@@ -61,7 +30,7 @@ struct HostileArchiveTests {
 
   /// Expects `entries` to be refused with `problem`, and nothing to be written anywhere.
   private func expectRefusal(
-    of entries: (FilePath) throws -> [Entry], end: [UInt8]? = nil, at place: String = "",
+    of entries: (FilePath) throws -> [TarEntry], end: [UInt8]? = nil, at place: String = "",
     _ problem: String, sourceLocation: SourceLocation = #_sourceLocation
   ) throws {
     try withTemporaryDirectory { directory in
@@ -85,11 +54,11 @@ struct HostileArchiveTests {
     try withTemporaryDirectory { directory in
       let path = directory.appending("x.flare")
       let manifest = try manifest([("a/b", "hello")], in: directory)
-      try write([manifest, Entry("a/b", "hello")], to: path)
+      try write([manifest, TarEntry("a/b", "hello")], to: path)
       #expect(throws: Never.self) { try Bundle.verify(path) }
       // A record of 20 blocks, as tar programs write.
       try write(
-        [manifest, Entry("a/b", "hello")], end: Array(repeating: 0, count: 10240), to: path)
+        [manifest, TarEntry("a/b", "hello")], end: Array(repeating: 0, count: 10240), to: path)
       #expect(throws: Never.self) { try Bundle.verify(path) }
     }
   }
@@ -97,13 +66,13 @@ struct HostileArchiveTests {
   @Test(arguments: ["../evil", "/tmp/evil", "a/../../evil", "unlisted"])
   func `an entry that the manifest does not list is refused`(name: String) throws {
     try expectRefusal(
-      of: { [try manifest([("a", "x")], in: $0), Entry(name, "x")] },
+      of: { [try manifest([("a", "x")], in: $0), TarEntry(name, "x")] },
       "holds '\(name)', which the manifest does not list")
   }
 
   @Test func `an entry that comes twice is refused`() throws {
     try expectRefusal(
-      of: { [try manifest([("a", "x")], in: $0), Entry("a", "x"), Entry("a", "x")] },
+      of: { [try manifest([("a", "x")], in: $0), TarEntry("a", "x"), TarEntry("a", "x")] },
       "holds 'a' twice")
     try expectRefusal(
       of: {
@@ -119,29 +88,29 @@ struct HostileArchiveTests {
   func `an entry that is no file is refused`(type: String, kind: String) throws {
     let scalar = try #require(type.unicodeScalars.first)
     try expectRefusal(
-      of: { [try manifest([("a", "")], in: $0), Entry("a", "", type: scalar)] },
+      of: { [try manifest([("a", "")], in: $0), TarEntry("a", "", type: scalar)] },
       "entry 'a' is \(kind), expected only files")
   }
 
   @Test func `an entry larger than the manifest says is refused before it is read`() throws {
     try expectRefusal(
       of: { directory in
-        [try manifest([("a", "x")], in: directory), Entry("a", "x", statedByteCount: 1 << 40)]
+        [try manifest([("a", "x")], in: directory), TarEntry("a", "x", statedByteCount: 1 << 40)]
       }, at: "/a", "is \(1 << 40) bytes long, expected 1 from the manifest")
   }
 
   @Test func `an archive that does not begin with a manifest of sane size is refused`() throws {
-    try expectRefusal(of: { _ in [Entry("a", "x")] }, "does not begin with 'manifest.json'")
+    try expectRefusal(of: { _ in [TarEntry("a", "x")] }, "does not begin with 'manifest.json'")
     try expectRefusal(of: { _ in [] }, "does not begin with 'manifest.json'")
     try expectRefusal(
-      of: { _ in [Entry("manifest.json", "{}", statedByteCount: 1 << 33)] },
+      of: { _ in [TarEntry("manifest.json", "{}", statedByteCount: 1 << 33)] },
       "its manifest is 8589934592 bytes long, the limit is 16777216")
   }
 
   @Test func `an entry with other bytes is refused by name`() throws {
     try withTemporaryDirectory { directory in
       let path = directory.appending("x.flare")
-      try write([try manifest([("a", "x")], in: directory), Entry("a", "y")], to: path)
+      try write([try manifest([("a", "x")], in: directory), TarEntry("a", "y")], to: path)
       let error = #expect(throws: BundleError.self) { try Bundle.verify(path) }
       #expect(error?.code == .changedFile)
       #expect(error?.path == path.appending("a"))
@@ -150,13 +119,13 @@ struct HostileArchiveTests {
 
   @Test func `a file that is missing from the archive is named`() throws {
     try expectRefusal(
-      of: { [try manifest([("a", "x"), ("b", "y")], in: $0), Entry("b", "y")] },
+      of: { [try manifest([("a", "x"), ("b", "y")], in: $0), TarEntry("b", "y")] },
       "lacks 'a', which the manifest lists")
   }
 
   @Test func `an archive without an end, or with more after it, is refused`() throws {
     let entries = { (directory: FilePath) in
-      [try manifest([("a", "x")], in: directory), Entry("a", "x")]
+      [try manifest([("a", "x")], in: directory), TarEntry("a", "x")]
     }
     try expectRefusal(of: entries, end: [], "is cut short")
     try expectRefusal(

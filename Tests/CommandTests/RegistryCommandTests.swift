@@ -55,16 +55,22 @@ struct RegistryCommandTests {
         let reference = "\(registry.host)/team/maya:int4"
         let pushed = try JSONValue(
           parsing: try place.output("push", "model", reference, "--plain-http", "--json"))
-        #expect(pushed["sent_bytes"] == pushed["bytes"])
+        // The tokenizer is sent as an archive.
+        let sent = try #require(pushed["sent_bytes"]?.integer)
+        let saved = try #require(pushed["saved_bytes"]?.integer)
+        #expect(sent + saved == pushed["bytes"]?.integer && saved > 50_000)
         try place.output("pack", "model", "-o", "model.flare")
         // The single file is the same artifact, so nothing has to be sent.
         let again = try JSONValue(
           parsing: try place.output("push", "model.flare", reference, "--plain-http", "--json"))
         #expect(again["digest"] == pushed["digest"] && again["sent_bytes"] == 0)
+        #expect(again["saved_bytes"] == 0)
 
         let pulled = try JSONValue(
           parsing: try place.output("pull", reference, "--plain-http", "--json"))
-        #expect(pulled["fetched_bytes"] == pushed["bytes"] && pulled["digest"] == pushed["digest"])
+        #expect(pulled["fetched_bytes"] == pushed["sent_bytes"])
+        #expect(pulled["bytes"] == pushed["bytes"] && pulled["digest"] == pushed["digest"])
+        try place.output("verify", reference)
         for (model, file) in [("model", "a.safetensors"), (reference, "b.safetensors")] {
           try place.output("logits", model, "--tokens", "1,5,9,2", "-o", file)
         }
@@ -90,7 +96,8 @@ struct RegistryCommandTests {
     try await RealRegistry.with { registry in
       try await withPlace { place in
         let tag = "team/maya:int4"
-        try place.output("push", "model", "\(registry.host)/\(tag)", "--plain-http")
+        let pushed = try place.output("push", "model", "\(registry.host)/\(tag)", "--plain-http")
+        #expect(pushed.contains(" saved by compression, 0 bytes were there\n"))
         let digest = try place.weightsDigest()
         let partial = place.folder.appending("store").appending("partial")
           .appending("sha256-\(digest)")

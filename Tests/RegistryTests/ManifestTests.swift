@@ -45,13 +45,13 @@ struct ManifestTests {
     let manifest = Self.manifest(["a", "b/c"])
     let read = try ArtifactManifest(parsing: Array(manifest.text.utf8), from: "x")
     #expect(read == manifest)
-    #expect(try read.entries(from: "x").map(\.path) == ["a", "b/c"])
+    #expect(try read.files(from: "x").map(\.path) == ["a", "b/c"])
   }
 
   @Test func `the earlier spelling of the specification is read`() throws {
     let text = Self.manifest(["a"]).text.replacing("vnd.cncf.model", with: "vnd.cnai.model")
       .replacing("org.cncf.model", with: "org.cnai.model")
-    let entries = try ArtifactManifest(parsing: Array(text.utf8), from: "x").entries(from: "x")
+    let entries = try ArtifactManifest(parsing: Array(text.utf8), from: "x").files(from: "x")
     #expect(entries.map(\.path) == ["a"])
     #expect(entries.map(\.kind) == [.weight])
   }
@@ -98,7 +98,7 @@ struct ManifestTests {
         text[..<index] + [], text[..<index] + [text[index] ^ 1] + text[(index + 1)...],
       ] {
         let manifest = try? ArtifactManifest(parsing: Array(change), from: "x")
-        _ = try? manifest?.entries(from: "x")
+        _ = try? manifest?.files(from: "x")
         #expect(change.count == text.count || manifest == nil)
       }
     }
@@ -110,34 +110,80 @@ struct ManifestTests {
   ])
   func `paths that could leave the folder or clash are refused`(paths: [String]) {
     let error = #expect(throws: RegistryError.self) {
-      try Self.manifest(paths).entries(from: "x")
+      try Self.manifest(paths).files(from: "x")
     }
     #expect(error?.code == .unusableFiles)
   }
 
-  @Test func `a layer that is an archive is refused by name`() {
+  @Test(arguments: ["tar+gzip", "gguf", "tar+xz"])
+  func `a layer that is packed in another way is refused by name`(packing: String) {
     var manifest = Self.manifest(["a"])
-    manifest.layers[0].mediaType = "application/vnd.cncf.model.weight.v1.tar+zstd"
-    let error = #expect(throws: RegistryError.self) { try manifest.entries(from: "x") }
+    manifest.layers[0].mediaType = "application/vnd.cncf.model.weight.v1.\(packing)"
+    let error = #expect(throws: RegistryError.self) { try manifest.files(from: "x") }
     #expect(error?.code == .unsupportedMediaType)
-    #expect(error?.description.contains("'application/vnd.cncf.model.weight.v1.tar+zstd'") == true)
+    #expect(
+      error?.description.contains("'application/vnd.cncf.model.weight.v1.\(packing)'") == true)
+  }
+
+  @Test(arguments: ["cncf", "cnai"], ["tar", "tar+zstd"])
+  func `what a layer says of the file in its archive is read, in both spellings`(
+    spelling: String, packing: String
+  ) throws {
+    var manifest = Self.manifest(["a"])
+    manifest.layers[0] = Descriptor(
+      mediaType: "application/vnd.\(spelling).model.code.v1.\(packing)", digest: Self.empty,
+      byteCount: 3,
+      annotations: [
+        "org.\(spelling).model.filepath": "b",
+        "org.\(spelling).model.file.metadata+json": #"{"name": "b", "size": 70, "mode": 420}"#,
+      ])
+    let file = try #require(manifest.files(from: "x").first)
+    #expect(file.path == "b" && file.kind == .code && file.packing.rawValue == packing)
+    #expect(file.byteCount == 70 && file.digest == nil && file.blob.byteCount == 3)
+    #expect(manifest.fileDigests == [])
+
+    manifest.layers[0].annotations[ModelPack.fileDigestKey] = Self.empty.description
+    #expect(manifest.fileDigests == [Self.empty])
+  }
+
+  @Test(arguments: [
+    (ModelPack.fileMetadataKey, "{", "metadata"), (ModelPack.fileMetadataKey, "5", "metadata"),
+    (ModelPack.fileMetadataKey, #"{"size": "5"}"#, "metadata of the file: 'size'"),
+    (ModelPack.fileMetadataKey, #"{"size": -5}"#, "'size' is -5, expected 0 or more"),
+    (ModelPack.fileDigestKey, "md5:5", "does not begin with 'sha256:'"),
+  ])
+  func `what a layer says of the file in its archive has to make sense`(
+    key: String, value: String, problem: String
+  ) {
+    var manifest = Self.manifest(["a"])
+    manifest.layers[0].mediaType = LayerMediaType(.code, .tarZstd).description
+    manifest.layers[0].annotations[key] = value
+    let error = #expect(throws: RegistryError.self) { try manifest.files(from: "x") }
+    #expect(error?.code == .malformedManifest)
+    #expect(error?.description.hasPrefix("x: layer of 'a': ") == true)
+    #expect(error?.description.contains(problem) == true || problem == "metadata")
   }
 
   @Test func `a layer without a path is refused`() throws {
     var manifest = Self.manifest(["a"])
     manifest.layers[0].annotations = [:]
-    #expect(throws: RegistryError.self) { try manifest.entries(from: "x") }
+    #expect(throws: RegistryError.self) { try manifest.files(from: "x") }
     // `oras` alone writes the title.
     manifest.layers[0].annotations = [OCI.titleKey: "b"]
-    #expect(try manifest.entries(from: "x").map(\.path) == ["b"])
+    #expect(try manifest.files(from: "x").map(\.path) == ["b"])
   }
 
   @Test func `sizes that overflow are refused`() {
     var manifest = Self.manifest(["a", "b"])
     manifest.layers[0].byteCount = .max
     manifest.layers[1].byteCount = 1
-    let error = #expect(throws: RegistryError.self) { try manifest.entries(from: "x") }
+    let error = #expect(throws: RegistryError.self) { try manifest.files(from: "x") }
     #expect(error?.description == "x: the sizes of its layers overflow")
+    // What is in archives counts as well.
+    manifest.layers[0].byteCount = 1
+    manifest.layers[0].mediaType = LayerMediaType(.code, .tar).description
+    manifest.layers[0].annotations[ModelPack.fileMetadataKey] = "{\"size\":\(Int.max)}"
+    #expect(throws: RegistryError.self) { try manifest.files(from: "x") }
   }
 
   @Test func `every media type of the specification is read back`() {

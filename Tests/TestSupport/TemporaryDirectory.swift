@@ -1,4 +1,4 @@
-import Files
+public import Files
 public import SystemPackage
 
 /// Runs `body` with a new empty directory and removes it afterwards, whatever happened.
@@ -17,4 +17,15 @@ public func withTemporaryDirectory<Result>(
   let result = try await body(directory.path)
   withExtendedLifetime(directory) {}
   return result
+}
+
+/// A file with these bytes for the time of `body`.
+public func withFile<Result>(
+  _ bytes: [UInt8], _ body: (MappedFile) throws -> Result
+) throws -> Result {
+  try withTemporaryDirectory { directory in
+    let path = directory.appending("file")
+    try path.overwrite(bytes)
+    return try body(MappedFile(path))
+  }
 }

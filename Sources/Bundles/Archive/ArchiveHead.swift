@@ -1,3 +1,6 @@
+import Archives
+import Files
+
 /// What an archive begins with: the manifest, its signatures if it has any, and the header of the
 /// first file behind them.
 struct ArchiveHead {

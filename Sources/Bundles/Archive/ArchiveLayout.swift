@@ -1,3 +1,5 @@
+import Archives
+
 /// Where everything in an archive will be, known from the names and sizes of its files alone.
 ///
 /// The tar stream is a row of segments: one for each file (header, contents, zeros that fill up the
@@ -11,8 +13,6 @@ package struct ArchiveLayout: Sendable, Equatable {
   package static let frameByteCount = 4 << 20
   /// More frames than this, 4 TiB and more, are neither written nor looked up.
   package static let maximumFrameCount = 1 << 20
-  /// Two blocks of zeros end an archive.
-  static let endByteCount = 2 * TarHeader.blockByteCount
 
   /// One file of the archive; positions are in the tar stream.
   package struct Entry: Sendable, Equatable {
@@ -54,7 +54,7 @@ package struct ArchiveLayout: Sendable, Equatable {
       position = end
     }
     self.entries = entries
-    end = position..<position + Self.endByteCount
+    end = position..<position + TarHeader.endByteCount
   }
 
   /// The segments in order, that of the end among them.

@@ -1,3 +1,4 @@
+package import Archives
 package import Files
 
 /// Writes the single-file form of a bundle from the contents of its files, in their order.

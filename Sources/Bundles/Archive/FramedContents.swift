@@ -1,3 +1,4 @@
+package import Archives
 package import Files
 
 /// The tar stream of an archive whose frames are known, to be read from anywhere.

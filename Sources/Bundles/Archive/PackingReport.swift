@@ -1,3 +1,5 @@
+import Archives
+
 /// What became of each file of a bundle in its single-file form.
 public struct PackingReport: Sendable, Equatable {
   /// How the contents of a file lie in the archive, but for up to a sixteenth of them.

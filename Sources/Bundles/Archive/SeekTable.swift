@@ -1,3 +1,4 @@
+import Archives
 import Files
 
 /// The table at the end of an archive that says where its frames are, in zstd's seekable format.

@@ -12,9 +12,8 @@ public enum LayerKind: String, Sendable, Hashable, CaseIterable {
 /// The media type of a layer: what its file is, and how it is packed.
 ///
 /// The specification knows a file as it is (`.raw`) and tar archives, bare or compressed; it has no
-/// compressed form of a single file. Flare writes `.raw` alone: a layer's digest is then the SHA-256
-/// of its file, which is what finds the file again in another artifact or on a disk, and weights
-/// hardly compress.
+/// compressed form of a single file. Flare writes `.raw`, whose digest is the SHA-256 of its file, and
+/// `.tar+zstd` of one file; it reads `.tar` as well.
 struct LayerMediaType: Sendable, Hashable {
   enum Packing: String, Sendable, Hashable, CaseIterable {
     case raw = "raw"

@@ -9,6 +9,8 @@ enum ModelPack {
   static let filePathKey = "org.cncf.model.filepath"
   /// What the file system knew about the file, as JSON in a string.
   static let fileMetadataKey = "org.cncf.model.file.metadata+json"
+  /// The digest of the file that an archive holds; Flare's own, as the specification has none.
+  static let fileDigestKey = "flare.file.digest"
   /// Whether the kind of a layer was guessed.
   static let guessedKindKey = "org.cncf.model.file.mediatype.untested"
 

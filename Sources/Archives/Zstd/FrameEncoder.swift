@@ -6,7 +6,7 @@ import Files
 /// A frame depends on its contents and nothing else, neither on the frames before it nor on the
 /// thread that makes it; that is what makes archives the same for every number of threads, and
 /// lets one be continued after any frame.
-enum FrameEncoder {
+package enum FrameEncoder {
   /// Weights have no repeats that a higher level would find, only bytes that are unequally common.
   private static let level: Int32 = 3
   /// Gains of less than a sixteenth are not worth decompressing: quantized weights lose about 5 %
@@ -17,7 +17,7 @@ enum FrameEncoder {
   private static let samplePieceCount = 8
 
   /// The frame with `contents`, compressed when it pays.
-  static func frame(of contents: RawSpan) -> [UInt8] {
+  package static func frame(of contents: RawSpan) -> [UInt8] {
     if isWorthTrying(contents) {
       let frame = compressed(contents)
       if pays(frame.count, for: contents.byteCount) { return frame }
@@ -30,7 +30,7 @@ enum FrameEncoder {
   }
 
   /// Whether pieces from all over `contents` compress.
-  private static func isWorthTrying(_ contents: RawSpan) -> Bool {
+  package static func isWorthTrying(_ contents: RawSpan) -> Bool {
     let sampleByteCount = samplePieceByteCount * samplePieceCount
     guard contents.byteCount > 2 * sampleByteCount else { return true }
     var sample: [UInt8] = []
@@ -43,12 +43,8 @@ enum FrameEncoder {
   }
 
   private static func compressed(_ contents: RawSpan) -> [UInt8] {
-    guard let context = unsafe ZSTD_createCCtx() else { fatalError("Out of memory") }
+    let context = unsafe makeCompressionContext(level: level)
     defer { unsafe ZSTD_freeCCtx(context) }
-    for (parameter, value) in [(ZSTD_c_compressionLevel, level), (ZSTD_c_checksumFlag, 1)] {
-      let result = unsafe ZSTD_CCtx_setParameter(context, parameter, value)
-      precondition(ZSTD_isError(result) == 0, "Unknown zstd parameter")
-    }
     let capacity = ZSTD_compressBound(contents.byteCount)
     return unsafe [UInt8](unsafeUninitializedCapacity: capacity) { buffer, count in
       count = unsafe contents.withUnsafeBytes { source in

@@ -1,7 +1,7 @@
 import Files
 
 /// Walks through the entries of a tar archive.
-struct TarReader: ~Copyable {
+package struct TarReader: ~Copyable {
   /// More records than this are an attack: a size and a path take a few hundred bytes.
   private static let maximumRecordByteCount = 1 << 16
   /// Zeros that may follow the last entry; tar programs fill up a record of 20 blocks.
@@ -9,28 +9,43 @@ struct TarReader: ~Copyable {
 
   private let source: any ArchiveByteSource
 
-  init(_ source: any ArchiveByteSource) { self.source = source }
+  package init(_ source: any ArchiveByteSource) { self.source = source }
 
-  /// The next entry, whose contents must be read before the one after it; nil at the end.
+  /// The next file, whose contents must be read before the entry after it; nil at the end.
   ///
-  /// - Throws: `ArchiveDefect`.
-  func nextEntry() throws -> TarHeader? {
-    var records: [UInt8] = []
+  /// - Parameter mayPass: whether the entry of a folder with this name may come before the file;
+  ///   without one, none may.
+  /// - Throws: `ArchiveDefect`, also for every entry that is neither.
+  package func nextEntry(
+    passing mayPass: (_ folder: String) -> Bool = { _ in false }
+  ) throws -> TarHeader? {
+    var records: [UInt8]?
     while true {
       let bytes = try readBytes(TarHeader.blockByteCount)
       if bytes.allSatisfy({ $0 == 0 }) {
+        guard records == nil else { throw ArchiveDefect(problem: "ends behind pax records") }
         try expectOnlyZeros()
         return nil
       }
       let block = try TarBlock(bytes)
       switch block.kind {
-      case .file: return try block.applying(records)
+      case .file: return try block.applying(records ?? [])
       case .records:
+        // No end of them would be read without an end.
+        guard records == nil else {
+          throw ArchiveDefect(problem: "holds pax records twice for one entry")
+        }
         guard block.byteCount <= Self.maximumRecordByteCount else {
           throw ArchiveDefect(problem: "holds pax records of \(block.byteCount) bytes")
         }
         records = try readBytes(block.byteCount)
         _ = try readBytes(TarHeader.padding(after: block.byteCount))
+      case .folder:
+        let folder = try block.applying(records ?? [])
+        guard folder.byteCount == 0, mayPass(folder.name) else {
+          throw ArchiveDefect(problem: "entry '\(folder.name)' is a folder, expected only files")
+        }
+        records = nil
       case .other(let kind):
         throw ArchiveDefect(problem: "entry '\(block.name)' is \(kind), expected only files")
       }
@@ -38,17 +53,14 @@ struct TarReader: ~Copyable {
   }
 
   /// Reads the contents of `entry` and the padding after it.
-  func readContents(of entry: TarHeader, _ body: (RawSpan) throws -> Void) throws {
+  package func readContents(of entry: TarHeader, _ body: (RawSpan) throws -> Void) throws {
     try read(entry.byteCount, body)
     _ = try readBytes(entry.paddingByteCount)
   }
 
   private func readBytes(_ count: Int) throws -> [UInt8] {
     var result: [UInt8] = []
-    try read(count) { bytes in
-      let bytes = Span<UInt8>(_bytes: bytes)
-      for index in bytes.indices { result.append(bytes[index]) }
-    }
+    try read(count) { result.append($0) }
     return result
   }
 

@@ -3,23 +3,30 @@
 /// Everything else a tar header can hold (times, owners, modes) is constant, so that the same
 /// files always make the same archive. The form is POSIX `ustar`; a name of over 100 bytes or a
 /// size of 8 GiB and more goes into a `pax` record before it, which every tar program reads.
-struct TarHeader: Equatable {
-  static let blockByteCount = 512
+package struct TarHeader: Equatable {
+  package static let blockByteCount = 512
+  /// Two blocks of zeros end an archive.
+  package static let endByteCount = 2 * blockByteCount
   /// What eleven octal digits can say.
-  static let maximumOctalSize = 0o777_7777_7777
+  package static let maximumOctalSize = 0o777_7777_7777
 
-  var name: String
-  var byteCount: Int
+  package var name: String
+  package var byteCount: Int
+
+  package init(name: String, byteCount: Int) {
+    self.name = name
+    self.byteCount = byteCount
+  }
 
   /// Zero bytes that fill up the last block of the file's contents.
-  var paddingByteCount: Int { Self.padding(after: byteCount) }
+  package var paddingByteCount: Int { Self.padding(after: byteCount) }
 
-  static func padding(after byteCount: Int) -> Int {
+  package static func padding(after byteCount: Int) -> Int {
     (blockByteCount - byteCount % blockByteCount) % blockByteCount
   }
 
   /// The header, one block or three.
-  var blocks: [UInt8] {
+  package var blocks: [UInt8] {
     var records: [UInt8] = []
     if name.utf8.count > 100 { records += Self.paxRecord("path", name) }
     if byteCount > Self.maximumOctalSize { records += Self.paxRecord("size", "\(byteCount)") }
@@ -52,7 +59,7 @@ struct TarHeader: Equatable {
     return block
   }
 
-  static func checksum(of block: [UInt8]) -> Int { block.reduce(0) { $0 + Int($1) } }
+  package static func checksum(of block: [UInt8]) -> Int { block.reduce(0) { $0 + Int($1) } }
 
   private static func octal(_ value: Int, digits: Int) -> [UInt8] {
     let text = Array(String(value, radix: 8).utf8)

@@ -1,8 +1,8 @@
 import CZstd
-import Files
+package import Files
 
 /// Gives the contents of a zstd file of any frames, on the thread that asks.
-@safe final class ZstdDecompressor: ArchiveByteSource {
+@safe package final class ZstdDecompressor: ArchiveByteSource {
   private let file: MappedFile
   private let progress: ByteProgress?
   private nonisolated(unsafe) let context: OpaquePointer
@@ -14,7 +14,7 @@ import Files
   private var isInsideFrame = false
 
   /// - Parameter progress: told of the bytes of the file as they are taken.
-  init(_ file: MappedFile, progress: ByteProgress?) {
+  package init(_ file: MappedFile, progress: ByteProgress? = nil) {
     guard let context = unsafe ZSTD_createDCtx() else { fatalError("Out of memory") }
     self.file = file
     self.progress = progress
@@ -24,7 +24,7 @@ import Files
 
   deinit { unsafe ZSTD_freeDCtx(context) }
 
-  func read(atMost limit: Int, _ body: (RawSpan) throws -> Void) throws -> Int {
+  package func read(atMost limit: Int, _ body: (RawSpan) throws -> Void) throws -> Int {
     while available.isEmpty {
       let start = consumedByteCount
       if start == file.byteCount && !isInsideFrame { return 0 }

@@ -1,8 +1,10 @@
+import Files
+
 /// A zstd frame that holds its contents as they are, in raw blocks.
 ///
 /// Its size depends on nothing but the size of the contents, so its place can be kept free for
 /// contents that are known later.
-enum StoredFrame {
+package enum StoredFrame {
   /// The largest block that zstd allows.
   private static let blockByteCount = 128 << 10
   /// Magic number, descriptor and a size of four bytes.
@@ -10,14 +12,14 @@ enum StoredFrame {
   private static let checksumByteCount = 4
 
   /// The size of a frame with `count` bytes of contents.
-  static func byteCount(for count: Int) -> Int {
+  package static func byteCount(for count: Int) -> Int {
     headerByteCount + 3 * blockCount(for: count) + count + checksumByteCount
   }
 
   /// The frame with `contents`.
   ///
   /// - Precondition: the size of the contents fits into 32 bits.
-  static func bytes(of contents: RawSpan) -> [UInt8] {
+  package static func bytes(of contents: RawSpan) -> [UInt8] {
     let count = contents.byteCount
     var frame: [UInt8] = []
     frame.reserveCapacity(byteCount(for: count))
@@ -43,26 +45,22 @@ enum StoredFrame {
 }
 
 /// The four bytes that a frame begins with, and those that end a seek table.
-enum ZstdMagic {
-  static let frame: UInt32 = 0xFD2F_B528
+package enum ZstdMagic {
+  package static let frame: UInt32 = 0xFD2F_B528
   /// The one of the sixteen skippable frames that seek tables are in.
-  static let seekTable: UInt32 = 0x184D_2A5E
-  static let seekTableEnd: UInt32 = 0x8F92_EAB1
+  package static let seekTable: UInt32 = 0x184D_2A5E
+  package static let seekTableEnd: UInt32 = 0x8F92_EAB1
 }
 
 extension [UInt8] {
-  mutating func append(littleEndian value: UInt32) {
+  package mutating func append(littleEndian value: UInt32) {
     append(contentsOf: [0, 8, 16, 24].map { UInt8(truncatingIfNeeded: value >> $0) })
-  }
-
-  mutating func append(_ bytes: RawSpan) {
-    unsafe bytes.withUnsafeBytes { unsafe append(contentsOf: $0) }
   }
 }
 
 extension RawSpan {
   /// Four bytes at `position`, least significant first.
-  func littleEndian(at position: Int) -> UInt32 {
+  package func littleEndian(at position: Int) -> UInt32 {
     let value = unsafe extracting(position..<position + 4)
       .unsafeLoadUnaligned(fromByteOffset: 0, as: UInt32.self)
     return UInt32(littleEndian: value)

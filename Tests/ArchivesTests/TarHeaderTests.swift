@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Bundles
+@testable import Archives
 
 struct TarHeaderTests {
   /// Reads the blocks of a header back, as the reader does.

@@ -4,6 +4,7 @@ struct TarBlock {
     case file
     /// `pax` records about the entry that follows.
     case records
+    case folder
     /// Anything else that tar knows, in words.
     case other(String)
   }
@@ -35,7 +36,7 @@ struct TarBlock {
       case "1": .other("a hard link")
       case "2": .other("a symbolic link")
       case "3", "4", "6": .other("a device")
-      case "5": .other("a folder")
+      case "5": .folder
       default: .other("of a kind that is no file")
       }
   }
@@ -75,6 +76,9 @@ struct TarBlock {
           throw ArchiveDefect(problem: "holds pax records that cannot be read")
         }
         header.byteCount = size
+      // Its contents would be parts of the file with a map of where they belong.
+      case let key where key.hasPrefix("GNU.sparse."):
+        throw ArchiveDefect(problem: "holds a sparse file")
       default: break  // times, owners and comments change nothing here
       }
       rest = rest.dropFirst(length)

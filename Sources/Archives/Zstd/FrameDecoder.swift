@@ -1,12 +1,12 @@
 import CZstd
-import Files
+package import Files
 
 /// Reads single frames of an archive.
-enum FrameDecoder {
+package enum FrameDecoder {
   /// The contents of `frame`, which `file` has to hold as described.
   ///
   /// - Throws: `ArchiveDefect` when there is another frame, or a damaged one.
-  static func contents(
+  package static func contents(
     of frame: ArchiveFrame, in file: MappedFile
   ) throws(ArchiveDefect) -> [UInt8] {
     let bytes = file.bytes.extracting(frame.place)
@@ -41,7 +41,7 @@ enum FrameDecoder {
 
   /// The length of the whole frame that `bytes` begin with and of its contents; nil when there is
   /// none, when it is cut short, or when it does not say how much it holds.
-  static func measure(_ bytes: RawSpan) -> (byteCount: Int, contentByteCount: Int)? {
+  package static func measure(_ bytes: RawSpan) -> (byteCount: Int, contentByteCount: Int)? {
     guard bytes.byteCount >= 4, bytes.littleEndian(at: 0) == ZstdMagic.frame else { return nil }
     let (size, contentSize) = unsafe bytes.withUnsafeBytes { source in
       unsafe (

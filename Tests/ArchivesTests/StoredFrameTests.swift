@@ -1,7 +1,8 @@
 import Files
+import TestSupport
 import Testing
 
-@testable import Bundles
+@testable import Archives
 
 struct StoredFrameTests {
   @Test(
@@ -15,7 +16,7 @@ struct StoredFrameTests {
 
   @Test(arguments: [0, 1, 3, 4, 8, 31, 32, 33, 63, 255, 256, 131_071, 131_072, 131_073, 400_000])
   func `zstd reads a stored frame of any size and finds its checksum right`(count: Int) throws {
-    let contents = ArchiveSample.text(byteCount: count)
+    let contents = SampleBytes.text(byteCount: count)
     let bytes = StoredFrame.bytes(of: unsafe contents.span.bytes)
     let frame = ArchiveFrame(place: 0..<bytes.count, contents: 0..<count)
     #expect(frame.isStored)
@@ -29,9 +30,9 @@ struct StoredFrameTests {
   }
 
   @Test func `what compresses is compressed and what does not is stored`() {
-    let frame = ArchiveLayout.frameByteCount
-    let text = ArchiveSample.text(byteCount: frame)
-    let noise = ArchiveSample.noise(byteCount: frame)
+    let frame = 4 << 20
+    let text = SampleBytes.text(byteCount: frame)
+    let noise = SampleBytes.noise(byteCount: frame)
     #expect(FrameEncoder.frame(of: unsafe text.span.bytes).count < frame / 2)
     #expect(
       FrameEncoder.frame(of: unsafe noise.span.bytes).count == StoredFrame.byteCount(for: frame))

@@ -5,13 +5,18 @@ package struct ArchiveFrame: Sendable, Equatable {
   /// In the tar stream.
   package let contents: Range<Int>
 
+  package init(place: Range<Int>, contents: Range<Int>) {
+    self.place = place
+    self.contents = contents
+  }
+
   /// Whether the contents lie in the frame as they are.
   package var isStored: Bool { place.count == StoredFrame.byteCount(for: contents.count) }
 }
 
 extension RandomAccessCollection where Element == ArchiveFrame {
   /// The frames, all next to each other, that hold `range` of the tar stream.
-  func covering(_ range: Range<Int>) -> SubSequence {
+  package func covering(_ range: Range<Int>) -> SubSequence {
     let first = partitioningIndex { $0.contents.upperBound > range.lowerBound }
     let end = partitioningIndex { $0.contents.lowerBound >= range.upperBound }
     return self[first..<Swift.max(first, end)]
