@@ -19,13 +19,6 @@ struct PackedPullingTests {
     "[\(String(decoding: SampleBytes.text(byteCount: 100_000), as: UTF8.self))]"
   private static let textDigest = ContentDigest(of: Array(text.utf8))
 
-  private static var configuration: RegistryClient.Configuration {
-    var configuration = RegistryClient.Configuration()
-    configuration.usesPlainHTTP = true
-    configuration.retries.firstDelay = .milliseconds(2)
-    return configuration
-  }
-
   /// Runs `body` with a registry, a client of it, an empty store and what pushes a model with the text
   /// and other weights each time.
   private func withRegistry(
@@ -36,7 +29,7 @@ struct PackedPullingTests {
   ) async throws {
     try await RealRegistry.with { registry in
       try await withTemporaryDirectory { folder in
-        try await RegistryClient.withClient(Self.configuration) { client in
+        try await RegistryClient.withClient(.test) { client in
           try await body(registry, client, Store(folder.appending("store"))) { weight in
             let bundle = folder.appending("bundle-\(weight)")
             try SampleModel(values: [weight], text: Self.text).write(to: bundle)
