@@ -67,7 +67,7 @@ struct AdapterOptions: ParsableArguments {
   /// - Parameter keys: one of them has to have signed each adapter; none to ask for no signature.
   /// - Throws: a `FlareError`, also when a package was made for another model.
   func read(
-    for model: ModelFiles, requiring keys: [VerifyingKey] = [], with kernels: Kernels
+    for model: ModelFiles, requiring keys: [VerifyingKey], with kernels: Kernels
   ) throws -> [AdapterStack.Member] {
     if adapters.isEmpty { return [] }
     let base = try model.configuration().adapterBase
@@ -79,9 +79,12 @@ struct AdapterOptions: ParsableArguments {
   }
 
   /// Reads the adapters for a base of which that is known.
-  func read(for base: AdapterBase, with kernels: Kernels) throws -> [AdapterStack.Member] {
+  func read(
+    for base: AdapterBase, requiring keys: [VerifyingKey], with kernels: Kernels
+  ) throws -> [AdapterStack.Member] {
     try adapters.map {
-      try read(try AdapterFiles($0.path), weight: $0.weight, for: base, with: kernels)
+      try read(
+        try AdapterFiles($0.path, requiring: keys), weight: $0.weight, for: base, with: kernels)
     }
   }
 
@@ -114,14 +117,9 @@ struct AdapterOptions: ParsableArguments {
     return AdapterStack.Member(adapter, weight: weight)
   }
 
-  /// Opens the model at `path` with the adapters on it.
-  func open(_ path: FilePath, with kernels: Kernels) throws -> LanguageModel {
-    try open(try ModelFiles(path), with: kernels)
-  }
-
-  /// The same for a model whose files are known.
+  /// Opens a model with the adapters on it.
   func open(
-    _ files: ModelFiles, requiring keys: [VerifyingKey] = [], with kernels: Kernels
+    _ files: ModelFiles, requiring keys: [VerifyingKey], with kernels: Kernels
   ) throws -> LanguageModel {
     try LanguageModel(
       files, adapters: try read(for: files, requiring: keys, with: kernels), with: kernels)
