@@ -42,6 +42,22 @@ struct InstallingTests {
     }
   }
 
+  @Test(arguments: [
+    (#"{"peft_type": "LORA", "r": 8, "rank_pattern": {"q": 16, "v": 4}}"#, "lora r4-16"),
+    (#"{"peft_type": "LORA", "r": 8, "fuse_config": {}}"#, "flare r8"),
+    (#"{"r": "8"}"#, nil),
+  ])
+  func `an adapter without a manifest is listed by its configuration`(
+    _ configuration: String, _ type: String?
+  ) throws {
+    try withStore { (store) throws in
+      try install(
+        [("adapter_config.json", configuration.utf8.count)], of: configuration, into: store)
+      let entry = try #require(try store.listing().entries.first)
+      #expect(entry.kind == "adapter" && entry.type == type)
+    }
+  }
+
   @Test func `what is no bundle has no signature, and gets no name when one is required`() throws {
     try withStore { (store) throws in
       let error = #expect(throws: StoreError.self) {
