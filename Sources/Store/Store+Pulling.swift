@@ -69,7 +69,7 @@ extension Store {
     }
     try write(record, as: name)
     // A blob that was fetched again is another file, to which the links of others do not lead.
-    if repairs { for other in try records() { try makeDirectory(of: other) } }
+    if repairs { try renewDirectories() }
     return StoredBundle(
       record: record, newByteCount: newByteCount,
       replaced: old.map { $0.files != record.files } ?? false)

@@ -26,24 +26,25 @@ struct AdapterArgument: ExpressibleByArgument {
   let path: FilePath
   let weight: Float
 
-  /// - Returns: nil for an empty path, and for a weight that is 0 or not a number.
+  /// - Returns: nil for an empty path, for a weight that is 0 or not a number, and for a name that the
+  ///   store cannot give.
   init?(argument: String) {
     // A path may hold '=' itself: one that exists is meant whole, and only a number is a weight.
     if !FilePath(argument).exists, let separator = argument.lastIndex(of: "="),
       let weight = Float(argument[argument.index(after: separator)...])
     {
-      path = Self.path(String(argument[..<separator]))
-      self.weight = weight
+      self.init(String(argument[..<separator]), weight: weight)
     } else {
-      path = Self.path(argument)
-      weight = 1
+      self.init(argument, weight: 1)
     }
-    guard !path.isEmpty, weight.isFinite, weight != 0 else { return nil }
   }
 
-  /// Where an adapter is, or what its name in the store leads to.
-  private static func path(_ argument: String) -> FilePath {
-    (try? FilePath.pathOrName(argument)) ?? FilePath(argument)
+  private init?(_ argument: String, weight: Float) {
+    guard weight.isFinite, weight != 0, let path = try? FilePath.pathOrName(argument) else {
+      return nil
+    }
+    self.path = path
+    self.weight = weight
   }
 
   static var defaultCompletionKind: CompletionKind { .directory }
