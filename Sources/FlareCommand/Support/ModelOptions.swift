@@ -60,21 +60,26 @@ struct AdapterOptions: ParsableArguments {
       valueName: "path[=weight]"))
   var adapters: [AdapterArgument] = []
 
-  @Flag(help: "Use a packaged adapter on another model than the one it was made for.")
+  @Flag(
+    help: ArgumentHelp(
+      "Use a packaged adapter on another model than the one it was made for, and what a merge left "
+        + "beside its weights on others."))
   var allowBaseMismatch = false
 
   /// Reads the adapters for the model that they will run on.
   ///
   /// - Parameter keys: one of them has to have signed each adapter; none to ask for no signature.
-  /// - Throws: a `FlareError`, also when a package was made for another model.
+  /// - Throws: a `FlareError`, also when a package, or what the model brings itself, was made for another
+  ///   model.
   func read(
     for model: ModelFiles, requiring keys: [VerifyingKey], with kernels: Kernels
   ) throws -> [AdapterStack.Member] {
+    try check(model, with: kernels) { try model.residueMismatch($0) }
     if adapters.isEmpty { return [] }
     let base = try model.configuration().adapterBase
     return try adapters.map { argument in
       let files = try AdapterFiles(argument.path, requiring: keys)
-      try check(files, against: model, with: kernels)
+      try check(model, with: kernels) { try files.mismatch(with: model, $0) }
       return try read(files, weight: argument.weight, for: base, with: kernels)
     }
   }
@@ -89,15 +94,18 @@ struct AdapterOptions: ParsableArguments {
     }
   }
 
-  /// Checks that the model is the one that a package was made for.
+  /// Checks that the model is the one that something was made for.
+  ///
+  /// - Parameter mismatch: how it differs from that one; given a way to find out which model it is.
   private func check(
-    _ files: AdapterFiles, against model: ModelFiles, with kernels: Kernels
+    _ model: ModelFiles, with kernels: Kernels,
+    _ mismatch: (() throws -> ModelIdentity?) throws -> String?
   ) throws {
     let bar = ProgressBar(
       "Looking at the base", total: model.weightByteCount,
       unit: .bytes)
     let mismatch = try bar.during {
-      try files.mismatch(with: model) {
+      try mismatch {
         guard !model.isQuantized else { return nil }
         return try IdentityCache().identity(of: model, with: kernels) { bar.advance(by: $0) }
       }
