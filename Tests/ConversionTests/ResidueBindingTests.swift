@@ -85,6 +85,30 @@ struct ResidueBindingTests {
     }
   }
 
+  // The end is missing, the beginning, a piece between; all of it passed.
+  @Test(arguments: [[0..<512], [512..<1232], [0..<512, 1024..<1232], [0..<512, 512..<1232]])
+  func `a tensor of which not all rows passed in order is read where it went`(
+    passing: [Range<Int>]
+  ) throws {
+    let files = try ModelFiles(Self.samples.appending("base"))
+    let expected = try ModelIdentity(of: files, with: kernels)
+    let recorded = RecordedTensors(
+      files.tensors, of: try files.configuration(), with: kernels)
+    let embeddings = "model.embed_tokens.weight"
+    try #require(files.tensors.info(named: embeddings)?.shape == [1232, 128])
+    _ = try recorded.rows(0..<1, of: "model.norm.weight")
+    for rows in passing { _ = try recorded.rows(rows, of: embeddings) }
+    var names: Set<String> = []
+    let identity = try recorded.identity { info in
+      names.insert(info.name)
+      return files.tensors
+    }
+    #expect(identity == expected)
+    #expect(!names.contains("model.norm.weight"))
+    #expect(names.contains("model.layers.0.mlp.down_proj.weight"))
+    #expect(names.contains(embeddings) != (passing == [0..<512, 512..<1232]))
+  }
+
   @Test func `a merge that leaves nothing beside its weights records no identity`() throws {
     try withTemporaryDirectory { directory in
       let base = Vectors.path("models/llama")
