@@ -157,7 +157,7 @@ extension FilePath {
   /// The paths of all files in this directory and the folders in it, relative to it.
   ///
   /// A symbolic link counts as a file wherever it leads, so links cannot make the walk endless.
-  fileprivate func filesBelow() throws(FileError) -> [String] {
+  package func filesBelow() throws(FileError) -> [String] {
     var paths: [String] = []
     for name in try directoryEntries() {
       let entry = appending(name)

@@ -7,18 +7,20 @@ extension BundleManifest {
   /// A longer manifest is an attack on memory, not a bundle.
   static let maximumByteCount = 16 << 20
 
-  /// Reads the manifest of a bundle in either form, or a manifest alone.
+  /// Reads the manifest of a bundle in either form, or a manifest alone, whose signatures are beside it.
   ///
-  /// - Throws: `FileError` or `BundleError`.
-  package init(at path: FilePath) throws {
-    if path.isDirectory {
-      try self.init(inDirectory: path)
-    } else if BundleArchive.isArchive(path) {
-      self = try ArchivedFiles(path).manifest
-    } else {
-      let file = try MappedFile(path)
-      try self.init(parsing: Span<UInt8>(_bytes: file.bytes), path: path)
+  /// - Parameter keys: of which one has to have signed it, if there are any.
+  /// - Throws: `FileError`, or `BundleError`, also when none of the keys has signed.
+  package init(at path: FilePath, requiring keys: [VerifyingKey] = []) throws {
+    if !path.isDirectory, BundleArchive.isArchive(path) {
+      self = try ArchivedFiles(path, requiring: keys).manifest
+      return
     }
+    let head =
+      try path.isDirectory
+      ? SignedManifest(inDirectory: path) : SignedManifest(manifest: path, of: path)
+    if !keys.isEmpty { try head.checkSignatures(requiring: keys) }
+    self = try head.manifest()
   }
 
   /// Reads and checks the manifest of the bundle in `directory`.

@@ -1,5 +1,5 @@
 public import Adapters
-import Bundles
+public import Bundles
 package import Files
 public import Kernels
 public import Models
@@ -28,13 +28,14 @@ public struct AdapterConversion: Sendable {
   /// - Parameters:
   ///   - model: what it runs on, which checks that it fits; only GGUF cannot do without.
   ///   - form: nil for what the destination's name asks for.
-  /// - Throws: a `FlareError` when it cannot be read, or does not fit the model.
+  ///   - keys: one of them has to have signed the adapter; none to ask for no signature.
+  /// - Throws: a `FlareError` when it cannot be read, is not signed so, or does not fit the model.
   public init(
     _ path: FilePath, for model: ModelFiles?, to destination: FilePath, form: Form? = nil,
-    mayReplace: Bool = false, with kernels: Kernels
+    requiring keys: [VerifyingKey] = [], mayReplace: Bool = false, with kernels: Kernels
   ) throws {
     base = try model?.configuration().adapterBase
-    adapter = try Adapter(path, for: model, with: kernels)
+    adapter = try Adapter(path, for: model, requiring: keys, with: kernels)
     let namesFile = destination.hasExtension("gguf")
     self.form = form ?? (namesFile ? .gguf : .peft)
     guard self.form == .gguf || !namesFile && !destination.hasExtension("flare") else {
@@ -82,9 +83,12 @@ extension Adapter {
   ///
   /// PEFT saves an adapted embedding or head with its base weight. When that is the model's own, it
   /// is left out: it is no part of what the adapter says.
-  package init(_ path: FilePath, for model: ModelFiles?, with kernels: Kernels) throws {
+  package init(
+    _ path: FilePath, for model: ModelFiles?, requiring keys: [VerifyingKey] = [],
+    with kernels: Kernels
+  ) throws {
     let base = try model?.configuration().adapterBase
-    let adapter = try AdapterFiles(path).adapter(for: base, with: kernels)
+    let adapter = try AdapterFiles(path, requiring: keys).adapter(for: base, with: kernels)
     let fitted = try model.map {
       try LanguageModel($0, adapters: [AdapterStack.Member(adapter)], with: kernels).adapters
     }

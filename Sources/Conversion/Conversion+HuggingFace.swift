@@ -13,7 +13,12 @@ extension Conversion {
   func writeHuggingFace(
     to output: PartialOutput, _ progress: ((ConversionStep) -> Void)?
   ) throws {
-    try writeWeights(to: output, progress)
+    let applied = appliedAdapters
+    // Residues are bound to the weights that they run beside. Others need not be hashed.
+    let recorded =
+      applied.contains { $0.residue != nil }
+      ? RecordedTensors(tensors, of: configuration, with: kernels) : nil
+    let places = try writeWeights(to: output, of: recorded, progress)
     if weightFiles.count > 1 {
       let plan = SafetensorsCheckpointPlan(
         tensors.tensorInfos, maximumShardByteCount: request.output.maximumShardByteCount)
@@ -27,17 +32,28 @@ extension Conversion {
       }
     }
     for (name, text) in request.additionalFiles(self) { try output.write(text, to: name) }
-    let applied = appliedAdapters
     for case (let record, let residue?) in applied {
       let folder = FilePath(record.path ?? "")
       try residue.write { try output.newFile(folder.appending($0)) }
     }
     if !applied.isEmpty {
       let record = MergeRecord(
-        applied.map(\.record), ledger: .array(ledgerJSON))
+        applied.map(\.record), ledger: .array(ledgerJSON),
+        weights: try recorded?.identity { try Self.file(among: places, with: $0) })
       try output.write(
         record.json.serialized(isIndented: true) + "\n", to: MergeRecord.fileName)
     }
+  }
+
+  /// The file that has a tensor which an earlier run wrote, so that it did not pass by in this one.
+  private static func file(
+    among places: [FilePath], with info: TensorInfo
+  ) throws -> any TensorSource {
+    for place in places {
+      let file = try SafetensorsFile(place)
+      if file.info(named: info.name) != nil { return file }
+    }
+    throw TensorSourceError("'\(info.name)' is in none of the files that were written")
   }
 
   /// The ledger with what the merge measured.

@@ -44,21 +44,27 @@ extension Conversion {
   }
 
   /// Writes the files of tensors.
+  ///
+  /// - Parameter source: the tensors, if they are to pass by something else.
+  /// - Returns: where the files are.
+  @discardableResult
   func writeWeights(
-    to output: PartialOutput, _ progress: ((ConversionStep) -> Void)?
-  ) throws {
-    for file in weightFiles {
+    to output: PartialOutput, of source: (any TensorSource)? = nil,
+    _ progress: ((ConversionStep) -> Void)?
+  ) throws -> [FilePath] {
+    try weightFiles.map { file in
       let place = try output.partialFile(
         file.name, checkpointByteCount: request.output.checkpointByteCount)
-      try stream(to: output).write(file.layout, to: place, progress: progress)
+      try stream(to: output, of: source).write(file.layout, to: place, progress: progress)
       _ = try place.finish()
+      return place.path
     }
   }
 
   /// What computes the tensors, and notes what a merge measured of each.
-  func stream(to output: PartialOutput) -> TensorStream {
+  func stream(to output: PartialOutput, of source: (any TensorSource)? = nil) -> TensorStream {
     TensorStream(
-      source: tensors, blocks: blocks
+      source: source ?? tensors, blocks: blocks
     ) { [measurements, origins] info in
       guard let origin = origins[info.name], origin.isMerged else { return }
       for record in measurements.records(of: origin.sourceName ?? info.name) {

@@ -27,6 +27,9 @@ struct AddCommand: ParsableCommand {
   @Flag(help: "Take the name from what it stands for.")
   var overwrite = false
 
+  @Flag(help: "Read files that are in the store through, and replace those that are damaged.")
+  var check = false
+
   @Flag(help: "Print JSON.")
   var json = false
 
@@ -35,7 +38,8 @@ struct AddCommand: ParsableCommand {
     let bar = ProgressBar("Adding", total: bundle.treeByteCount, unit: .bytes)
     let stored = try bar.during {
       try Store.standard().add(
-        bundle, as: name, mayReplace: overwrite, workerCount: ThreadPool.coreCount
+        bundle, as: name, mayReplace: overwrite, checksPresent: check,
+        workerCount: ThreadPool.coreCount
       ) { bar.advance(by: $0) }
     }
     if json {

@@ -9,7 +9,8 @@ struct ApplyCommand: ParsableCommand {
     abstract: "Make a model of a base and a delta.",
     discussion: """
       A delta, which 'flare pack MODEL --delta-from BASE' writes, holds the tensors in which a model \
-      differs from a base. The base is checked before, and the weights of the result are.
+      differs from a base. The base is checked before, and the weights of the result are; so it is \
+      the delta alone that has to be signed where that is required.
 
       EXAMPLE:
         flare pack tuned --delta-from base -o tuned-delta.flare
@@ -30,6 +31,7 @@ struct ApplyCommand: ParsableCommand {
   @Option(help: "The form to write: gguf, hf (default), bundle or flare.")
   var to: FormArgument?
 
+  @OptionGroup var signature: SignatureOptions
   @OptionGroup var options: ConversionOptions
   @OptionGroup var outputArguments: OutputArguments
   @OptionGroup var compute: ComputeOptions
@@ -39,7 +41,9 @@ struct ApplyCommand: ParsableCommand {
     let base = try ModelFiles(base)
     let bar = ProgressBar("Looking at the base", total: base.weightByteCount, unit: .bytes)
     let files = try bar.during {
-      try ModelFiles(delta: delta, on: base, with: kernels) { bar.advance(by: $0) }
+      try ModelFiles(delta: delta, on: base, requiring: try signature.keys(), with: kernels) {
+        bar.advance(by: $0)
+      }
     }
     let named = ConversionRequest.Form(destination: output)
     let request = ConversionRequest(

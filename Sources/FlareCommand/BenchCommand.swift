@@ -15,7 +15,8 @@ struct BenchCommand: ParsableCommand {
       A test is a prefill (pp256: 256 tokens together), a decode (tg32: 32 tokens one by one), or \
       either behind a text of some depth (tg32@4096), whose keys and values are random. Each runs \
       once to warm up and then several times. The read bandwidth and the int8 peak are measured \
-      between the tests, with the same threads; the best is kept.
+      between the tests, with the same threads; the best is kept. A signature that is required is \
+      checked, with every byte of the weights, while the model is opened.
 
       EXAMPLE:
         flare bench model.flare -p 256 -n 32 -d 4096
@@ -79,6 +80,7 @@ struct BenchCommand: ParsableCommand {
   @Flag(help: "Print a Markdown table.")
   var markdown = false
 
+  @OptionGroup var signature: SignatureOptions
   @OptionGroup var keyValues: KeyValueOptions
   @OptionGroup var compute: ComputeOptions
 
@@ -126,10 +128,15 @@ struct BenchCommand: ParsableCommand {
     let scheme = (quantize ?? (model == nil ? .int4 : WeightTypeArgument.none)).scheme
     if let model {
       return try BenchmarkSubject(
-        model, scheme, promptCount: prefill.counts[0], adapters: members, with: kernels)
+        scheme, promptCount: prefill.counts[0], adapters: members, with: kernels
+      ) { try signature.open(model) }
     }
     guard let shape else {
       throw ValidationError("there is no model to measure. Give a MODEL, or '--shape'")
+    }
+    guard signature.requireSignature.isEmpty || !adapters.adapters.isEmpty else {
+      throw ValidationError(
+        "'--require-signature' is for a MODEL or an adapter, and random weights have none")
     }
     guard let shape = ModelShape(named: shape) else {
       let known = ModelShape.all.map { "'\($0.name)'" }.joined(separator: ", ")
@@ -142,7 +149,8 @@ struct BenchCommand: ParsableCommand {
   private func members(
     _ configuration: ModelConfiguration, _ kernels: Kernels
   ) throws -> [AdapterStack.Member] {
-    var members = try adapters.read(for: configuration.adapterBase, with: kernels)
+    var members = try adapters.read(
+      for: configuration.adapterBase, requiring: try signature.keys(), with: kernels)
     let fusion: FusionFunction? =
       source != nil && !members.contains { $0.adapter.fusion != nil } ? .addRelu : nil
     if rank != nil || fusion != nil {

@@ -34,6 +34,7 @@ struct CacheSourceCommand: ParsableCommand {
   @Flag(help: "Replace the file if it exists.")
   var overwrite = false
 
+  @OptionGroup var trust: TrustOptions
   @OptionGroup var compute: ComputeOptions
 
   func validate() throws {
@@ -45,9 +46,12 @@ struct CacheSourceCommand: ParsableCommand {
   func run() throws {
     try output.checkApart(from: [model] + adapters.adapters.map(\.path))
     let kernels = try compute.kernels()
-    let model = try adapters.open(model, with: kernels)
-    let tokens = try sourceTokens?.tokens ?? model.encode((source ?? "").withLineBreaks)
-    let cache = try model.sourceCache(of: .tokens(tokens))
+    let files = try trust.open(model)
+    let cache = try trust.checking(files) {
+      let model = try adapters.open(files, requiring: try trust.signature.keys(), with: kernels)
+      let tokens = try sourceTokens?.tokens ?? model.encode((source ?? "").withLineBreaks)
+      return try model.sourceCache(of: .tokens(tokens))
+    }
     try cache.write(to: output, mayReplace: overwrite)
     standardOutput.write(
       "wrote \(output), \(cache.positionCount) source tokens, \(byteText(output.treeByteCount))\n")

@@ -37,6 +37,7 @@ struct CombineCommand: ParsableCommand {
   @Flag(help: "Replace the adapter that is at the destination.")
   var overwrite = false
 
+  @OptionGroup var signature: SignatureOptions
   @OptionGroup var compute: ComputeOptions
 
   func validate() throws {
@@ -53,8 +54,10 @@ struct CombineCommand: ParsableCommand {
     let kernels = try compute.kernels()
     if overwrite { try output.checkGivesWay(toAdapterDirectory: true) }
     let base = try base.map { try ModelFiles($0) }
+    let keys = try signature.keys()
     let members = try adapters.map {
-      AdapterStack.Member(try Adapter($0.path, for: base, with: kernels), weight: $0.weight)
+      AdapterStack.Member(
+        try Adapter($0.path, for: base, requiring: keys, with: kernels), weight: $0.weight)
     }
     let names = Set(members.compactMap(\.adapter.baseModelName)).sorted()
     if names.count > 1 {

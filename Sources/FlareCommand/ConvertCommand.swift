@@ -71,14 +71,17 @@ struct ConvertCommand: ParsableCommand {
     let kernels = try compute.kernels()
     // A trainer may leave an adapter's configuration beside its checkpoint.
     if TrainerConversion.isPickled(model) {
-      try refuseModelOptions(for: "a trainer's checkpoint")
+      try refuseModelOptions(
+        for: "a trainer's checkpoint",
+        and: ("--require-signature", !signature.requireSignature.isEmpty))
       try split.run(model, to: output, mayReplace: options.overwrite, with: kernels)
     } else if AdapterConversion.isAdapter(model) {
       try refuseModelOptions(for: "an adapter")
       try split.refuseCheckpointOptions(for: "an adapter")
       let conversion = try AdapterConversion(
         model, for: try split.base.map { try ModelFiles($0) }, to: output,
-        form: try to.map { try $0.adapterForm }, mayReplace: options.overwrite, with: kernels)
+        form: try to.map { try $0.adapterForm }, requiring: try signature.keys(),
+        mayReplace: options.overwrite, with: kernels)
       try conversion.run(with: kernels)
       standardOutput.write(
         "wrote \(output), \(conversion.adapter.updates.count) modules, "
@@ -88,9 +91,7 @@ struct ConvertCommand: ParsableCommand {
       guard split.base == nil else {
         throw ValidationError("'--base' is for adapters and checkpoints, and a model is given")
       }
-      let files = try ModelFiles(model, requiring: try signature.keys())
-      // What is written has hashes of its own: nothing damaged may get some.
-      try files.bundle?.pieces?.checkAll()
+      let files = try signature.open(model)
       var request = ConversionRequest(
         model: files,
         adapters: try adapters.read(
@@ -122,14 +123,16 @@ struct ConvertCommand: ParsableCommand {
   }
 
   /// Refuses what would be ignored where no model is converted.
-  private func refuseModelOptions(for what: String) throws {
+  private func refuseModelOptions(
+    for what: String, and another: (name: String, isGiven: Bool) = ("", false)
+  ) throws {
     let given =
       [
         ("--adapter", !adapters.adapters.isEmpty), ("--quantize", quantize != nil),
         ("--probe", !probe.isEmpty),
         ("--dtype", options.dtype != nil), ("--no-source", options.noSource),
         ("--source-alignment", options.sourceAlignment != nil), ("--json", options.json),
-        ("--require-signature", !signature.requireSignature.isEmpty),
+        another,
       ] + outputArguments.given
     guard let option = given.first(where: \.1)?.0 else { return }
     throw ValidationError("'\(option)' is for models, and \(what) is given")

@@ -45,6 +45,7 @@ struct ExportCommand: ParsableCommand {
   var quality: FilePath?
 
   @OptionGroup var adapters: AdapterOptions
+  @OptionGroup var signature: SignatureOptions
   @OptionGroup var options: ConversionOptions
   @OptionGroup var outputArguments: OutputArguments
   @OptionGroup var compute: ComputeOptions
@@ -63,8 +64,8 @@ struct ExportCommand: ParsableCommand {
 
   func run() throws {
     let kernels = try compute.kernels()
-    let files = try ModelFiles(model)
-    let members = try adapters.read(for: files, with: kernels)
+    let files = try signature.open(model)
+    let members = try adapters.read(for: files, requiring: try signature.keys(), with: kernels)
     if let hf {
       var request = ConversionRequest(
         model: files, adapters: members, destination: hf, form: .huggingFace,

@@ -42,17 +42,22 @@ struct FlareCommand: AsyncParsableCommand {
         try command.run()
       }
     } catch let error as any FlareError {
-      standardError.write("flare: \(printable("\(error)"))\(pullHint(after: error))\n")
-      exit(withError: error.kind.exitCode)
+      end(with: error)
     } catch let error as ValidationError {
       // Of a command that runs already: parsing has errors of its own, with the usage beside them.
       standardError.write("flare: \(printable(error.message))\n")
       exit(withError: FailureKind.usage.exitCode)
     } catch {
+      if let failure = StoreFailure.error { end(with: failure) }
       guard exitCode(for: error) == .failure, !(error is ExitCode) else { exit(withError: error) }
       standardError.write("flare: unexpected: \(error)\n")
       exit(withError: FailureKind.bug.exitCode)
     }
+  }
+
+  private static func end(with error: any FlareError) -> Never {
+    standardError.write("flare: \(printable("\(error)"))\(pullHint(after: error))\n")
+    exit(withError: error.kind.exitCode)
   }
 }
 

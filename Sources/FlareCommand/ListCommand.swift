@@ -10,7 +10,8 @@ struct ListCommand: ParsableCommand {
     abstract: "List the bundles in the store.",
     discussion: """
       The store is where FLARE_STORE says, or in flare below XDG_DATA_HOME, or in \
-      ~/.local/share/flare. 'shared' are the bytes that other names need as well.
+      ~/.local/share/flare. 'type' is that of the weights, of an adapter its kind and rank; 'shared' \
+      are the bytes that other names need as well.
 
       EXAMPLE:
         flare list
@@ -38,7 +39,9 @@ extension StoreListing {
       header: ["name", "kind", "architecture", "type", "size", "shared"], labelCount: 4)
     for entry in entries {
       table.add([
-        entry.record.name, entry.kind, entry.architecture ?? "-", entry.type ?? "-",
+        // What a bundle says of itself is anybody's text.
+        entry.record.name, printable(entry.kind), printable(entry.architecture ?? "-"),
+        printable(entry.type ?? "-"),
         byteText(entry.record.byteCount), byteText(entry.sharedByteCount),
       ])
     }

@@ -41,6 +41,7 @@ struct LogitsCommand: ParsableCommand {
   var overwrite = false
 
   @OptionGroup var keyValues: KeyValueOptions
+  @OptionGroup var trust: TrustOptions
   @OptionGroup var compute: ComputeOptions
 
   func validate() throws {
@@ -53,15 +54,18 @@ struct LogitsCommand: ParsableCommand {
   func run() throws {
     try output.checkApart(from: [model] + adapters.adapters.map(\.path))
     let kernels = try compute.kernels()
-    let model = try adapters.open(model, with: kernels)
-    let source = try sourceOptions.source(sourceTokens?.tokens, with: kernels)
-    guard source != nil || promptLength == nil else {
-      throw ValidationError(
-        "'--prompt-length' says what a source is aligned with, and none is given")
+    let files = try trust.open(model)
+    let logits = try trust.checking(files) {
+      let model = try adapters.open(files, requiring: try trust.signature.keys(), with: kernels)
+      let source = try sourceOptions.source(sourceTokens?.tokens, with: kernels)
+      guard source != nil || promptLength == nil else {
+        throw ValidationError(
+          "'--prompt-length' says what a source is aligned with, and none is given")
+      }
+      return try model.logits(
+        of: tokens.tokens, promptCount: promptLength, source: source,
+        keyValueType: keyValues.kvType ?? .float32)
     }
-    let logits = try model.logits(
-      of: tokens.tokens, promptCount: promptLength, source: source,
-      keyValueType: keyValues.kvType ?? .float32)
     let tensor = kernels.tensor(
       logits, shape: [logits.rowCount, logits.columnCount], as: .float32)
     let table = TensorTable([("logits", tensor)])

@@ -38,6 +38,7 @@ struct MergeCommand: ParsableCommand {
 
   @OptionGroup var adapters: AdapterOptions
   @OptionGroup var combination: CombinationOptions
+  @OptionGroup var signature: SignatureOptions
   @OptionGroup var options: ConversionOptions
   @OptionGroup var outputArguments: OutputArguments
   @OptionGroup var compute: ComputeOptions
@@ -61,9 +62,10 @@ struct MergeCommand: ParsableCommand {
     var merging = options.merging
     merging.mergesIntoQuantized = intoQuantized
     merging.combination = combination.method
-    let files = try ModelFiles(base)
+    let files = try signature.open(base)
     let request = ConversionRequest(
-      model: files, adapters: try adapters.read(for: files, with: kernels),
+      model: files,
+      adapters: try adapters.read(for: files, requiring: try signature.keys(), with: kernels),
       destination: output,
       form: intoQuantized ? ConversionRequest.Form(destination: output) : .huggingFace,
       elementType: options.dtype?.elementType,

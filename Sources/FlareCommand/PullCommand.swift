@@ -12,8 +12,8 @@ struct PullCommand: AsyncParsableCommand {
     abstract: "Fetch a bundle from a registry into the store.",
     discussion: """
       Files that the store has are not fetched again, and a pull that broke off goes on with the \
-      next one. Every byte is checked. The reference is then a name of the store, which every command \
-      takes for a model. \(RegistryOptions.credentialsHelp)
+      next one. Every byte is checked, and a signature that is required, before anything gets its \
+      name: the reference, which every command then takes for a model. \(RegistryOptions.credentialsHelp)
 
       EXAMPLE:
         flare pull registry.example/team/maya:int4
@@ -32,6 +32,7 @@ struct PullCommand: AsyncParsableCommand {
   @Flag(help: "Read files that are in the store through, and fetch those that are damaged again.")
   var check = false
 
+  @OptionGroup var signature: SignatureOptions
   @OptionGroup var registry: RegistryOptions
 
   @Flag(help: "Print JSON.")
@@ -63,9 +64,11 @@ struct PullCommand: AsyncParsableCommand {
 
   private func pull(_ reference: RegistryReference, _ bar: TransferBar) async throws {
     let store = try Store.standard()
+    // A key that cannot be read should not cost a download.
+    let keys = try signature.keys()
     let stored = try await registry.withClient(for: reference) { client in
       try await store.pull(
-        reference, with: client, checksPresent: check, progress: bar.report,
+        reference, with: client, requiring: keys, checksPresent: check, progress: bar.report,
         waiting: {
           standardError.write("flare: waiting for another pull into '\(store.path)'\n")
         })
@@ -85,6 +88,7 @@ struct PullCommand: AsyncParsableCommand {
     _ reference: RegistryReference, to output: FilePath, _ bar: TransferBar
   ) async throws {
     if overwrite { try ModelFiles.checkReplaceable(output, asDirectory: true) }
+    let keys = try signature.keys()
     let directory = try NewDirectory(output, mayReplace: overwrite)
     let store = try? Store.standard()
     let blobs = try BlobDirectory(output.pullFolder)
@@ -93,7 +97,8 @@ struct PullCommand: AsyncParsableCommand {
     }
     bar.clear()
     try artifact.place(in: directory)
-    try artifact.checkAgreement(in: directory.temporaryPath, from: reference.description)
+    try artifact.checkAgreement(
+      in: directory.temporaryPath, from: reference.description, requiring: keys)
     try directory.commit()
     blobs.remove()
     let byteCount = artifact.files.reduce(0) { $0 + $1.entry.byteCount }

@@ -11,7 +11,8 @@ struct ReproduceCommand: ParsableCommand {
     abstract: "Make a bundle again from its recipe, and compare every byte.",
     discussion: """
       The manifest says what went in, by digest, and what was done. What is given here has to be \
-      that; where it lies and what it is called does not matter.
+      that; where it lies and what it is called does not matter. So it is the manifest alone that has \
+      to be signed where that is required; that of a manifest.json is beside it.
 
       EXAMPLE:
         flare reproduce model.flare --model base --adapter flare-id -o again.flare
@@ -32,13 +33,14 @@ struct ReproduceCommand: ParsableCommand {
   @Flag(help: "Replace the bundle that is at the destination.")
   var overwrite = false
 
+  @OptionGroup var signature: SignatureOptions
   @OptionGroup var compute: ComputeOptions
 
   func run() throws {
     try output.checkApart(from: [manifest, model] + adapters)
     let reproduction = try Reproduction(
       manifest, model: try ModelFiles(model), adapters: adapters, to: output,
-      mayReplace: overwrite, with: try compute.kernels())
+      requiring: try signature.keys(), mayReplace: overwrite, with: try compute.kernels())
     let progress = ConversionProgress(.auto, total: reproduction.conversion.byteCount)
     var difference: String?
     try progress.during { difference = try reproduction.run { progress.advance($0) } }

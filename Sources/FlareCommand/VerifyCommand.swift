@@ -38,7 +38,31 @@ struct VerifyCommand: ParsableCommand {
   var json = false
 
   func run() throws {
-    let place = try stored() ?? bundle
+    guard let (store, name) = stored else { return try verify(bundle) }
+    try store.explainingRepair(of: name) {
+      // What the bundle's manifest does not list, and so cannot vouch for, is compared with what the
+      // store has noted.
+      let place = try store.verifyManifest(name)
+      guard !Bundle.isBundle(place), key.isEmpty, !numeric else { return try verify(place) }
+      // A model as others push them: there is nothing but the digests, which are right by now.
+      report(try store.record(name))
+    }
+  }
+
+  private func report(_ record: StoreRecord) {
+    if json {
+      writeJSON([
+        "bundle": .string(bundle.string), "files": .integer(record.files.count),
+        "bytes": .integer(record.byteCount), "signers": [],
+      ])
+    } else {
+      standardOutput.write(
+        "\(bundle): all \(record.files.count) files match the digests that they were pulled by, "
+          + "\(byteText(record.byteCount))\nno bundle, so not signed\n")
+    }
+  }
+
+  private func verify(_ place: FilePath) throws {
     guard place.exists else { throw FileError(.notFound, bundle) }
     let bar = ProgressBar("Verifying", total: place.treeByteCount, unit: .bytes)
     let keys = try key.map { try VerifyingKey(contentsOf: $0) }
@@ -76,15 +100,12 @@ struct VerifyCommand: ParsableCommand {
     }
   }
 
-  /// The directory of a name in the store, when that is what is meant.
-  ///
-  /// What the bundle's manifest does not list, and so cannot vouch for, is compared with what the store
-  /// has noted.
-  private func stored() throws -> FilePath? {
+  /// The name in the store, when that is what is meant.
+  private var stored: (Store, StoreName)? {
     guard !bundle.exists, let name = try? StoreName(bundle.string),
       let store = try? Store.standard(), store.contains(name)
     else { return nil }
-    return try store.verifyManifest(name)
+    return (store, name)
   }
 
   private func checkProbes(_ place: FilePath) throws -> (count: Int, largestDifference: Float) {

@@ -15,10 +15,16 @@ public struct MergeRecord: Sendable {
   public let adapters: [BundleManifest.Adapter]
   /// What the last merge did, module by module.
   public let ledger: JSONValue
+  /// The merged weights, to which residues belong; nil when there are none, or a program wrote the record
+  /// that did not look.
+  public let weights: ModelIdentity?
 
-  public init(_ adapters: [BundleManifest.Adapter], ledger: JSONValue) {
+  public init(
+    _ adapters: [BundleManifest.Adapter], ledger: JSONValue, weights: ModelIdentity? = nil
+  ) {
     self.adapters = adapters
     self.ledger = ledger
+    self.weights = weights
   }
 
   /// Reads the record of the checkpoint in `directory`; nil when it is not the result of a merge.
@@ -37,15 +43,20 @@ public struct MergeRecord: Sendable {
       }
       adapters = try BundleManifest.Adapter.list(in: fields)
       ledger = fields["ledger"] ?? []
+      weights = try fields["weights"].flatMap {
+        $0 == .null ? nil : try ModelIdentity($0, subject: "\(path): 'weights'")
+      }
     } catch let error as JSONFieldError {
       throw ModelError(.configuration, error.description)
     }
   }
 
   public var json: JSONValue {
-    [
+    var document: JSONObject = [
       "format": .string(Self.formatName), "version": 1,
       "adapters": .array(adapters.map(\.json)), "ledger": ledger,
     ]
+    if let weights { document["weights"] = weights.json }
+    return .object(document)
   }
 }

@@ -28,6 +28,8 @@ public struct ModelFiles: Sendable {
   private let baseSourcePaths: [FilePath]
   /// The adapters that went into the model, in order.
   public let appliedAdapters: [BundleManifest.Adapter]
+  /// The weights that the residues beside them were made for; nil when nothing says so.
+  let residueBase: ModelIdentity?
   /// What is odd about the files and does not keep them from being read.
   public let warnings: [String]
   /// Present when the model is a bundle; keeps its unpacked files alive.
@@ -111,6 +113,8 @@ public struct ModelFiles: Sendable {
   }
 
   /// Directories of the residues that run beside the weights, in order.
+  ///
+  /// Whether the weights are those that they were made for, `residueMismatch` tells.
   public var adapterPaths: [FilePath] {
     if let bundle { return bundle.manifest.adapters.compactMap { bundle.directory(of: $0) } }
     return appliedAdapters.compactMap(\.path).map { path.pushing(FilePath($0)) }
@@ -196,7 +200,9 @@ public struct ModelFiles: Sendable {
     configurationJSON = text.configuration
     tensors = text.tensors
     weightPaths = checkpoint.files.map(\.path).sorted { $0.string < $1.string }
-    appliedAdapters = try MergeRecord(of: directory)?.adapters ?? []
+    let record = try MergeRecord(of: directory)
+    appliedAdapters = record?.adapters ?? []
+    residueBase = record?.weights
     warnings = checkpoint.warnings + text.warnings
     baseSourcePaths = []
     bundle = nil
@@ -210,6 +216,7 @@ public struct ModelFiles: Sendable {
     tensors = model.tensors
     weightPaths = model.checkpoint.files.map(\.path)
     appliedAdapters = []
+    residueBase = nil
     baseSourcePaths = []
     warnings = []
     bundle = nil
@@ -247,6 +254,7 @@ public struct ModelFiles: Sendable {
     weightPaths = []
     baseSourcePaths = base?.sourcePaths ?? []
     appliedAdapters = bundle.manifest.adapters
+    residueBase = nil
     warnings = []
     self.bundle = bundle
     gguf = nil

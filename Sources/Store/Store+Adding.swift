@@ -25,13 +25,15 @@ extension Store {
   /// - Parameters:
   ///   - bundle: a bundle directory or a single file.
   ///   - mayReplace: whether the name may be taken from what it stands for.
+  ///   - checksPresent: whether files that are in the store are hashed, and replaced when they are
+  ///     damaged.
   ///   - workerCount: the threads that decompress a single file.
   ///   - progress: told of the bytes read.
   /// - Throws: `StoreError`, `BundleError` or `FileError`; the name is then as it was.
   @discardableResult
   public func add(
-    _ bundle: FilePath, as name: StoreName, mayReplace: Bool = false, workerCount: Int = 1,
-    progress: ByteProgress? = nil
+    _ bundle: FilePath, as name: StoreName, mayReplace: Bool = false, checksPresent: Bool = false,
+    workerCount: Int = 1, progress: ByteProgress? = nil
   ) throws -> StoredBundle {
     guard name.reference == nil else {
       throw StoreError(
@@ -40,8 +42,8 @@ extension Store {
     }
     try checkFree(name, mayReplace)
     guard bundle.isRegularFile else {
-      return try add(BundleFiles(bundle), as: name, mayReplace) { file, source in
-        try addBlob(file, copying: source, progress: progress)
+      return try add(BundleFiles(bundle), as: name, mayReplace, checksPresent) { file, source in
+        try addBlob(file, copying: source, checksPresent: checksPresent, progress: progress)
       }
     }
     // Unpacked in the store, whose device has to hold the files anyway.
@@ -53,8 +55,8 @@ extension Store {
       PendingOutputs.remove(unpacked)
     }
     try Bundle.unpack(bundle, to: unpacked, workerCount: workerCount, progress: progress)
-    return try add(BundleFiles(unpacked), as: name, mayReplace) { file, source in
-      if has(file.digest, byteCount: file.byteCount) { return false }
+    return try add(BundleFiles(unpacked), as: name, mayReplace, checksPresent) { file, source in
+      if try has(file, whole: checksPresent) { return false }
       try moveBlob(file, from: source)
       return true
     }
@@ -62,7 +64,7 @@ extension Store {
 
   /// - Parameter addBlob: brings a file's bytes into the store, and says whether they were new.
   private func add(
-    _ bundle: BundleFiles, as name: StoreName, _ mayReplace: Bool,
+    _ bundle: BundleFiles, as name: StoreName, _ mayReplace: Bool, _ checksPresent: Bool,
     _ addBlob: (StoredFile, FilePath) throws -> Bool
   ) throws -> StoredBundle {
     let record = StoreRecord(name: name, files: bundle.files)
@@ -76,20 +78,22 @@ extension Store {
       }
       try makeDirectory(of: record)
       try write(record, as: name)
+      // A blob that was replaced is another file, to which the links of others do not lead.
+      if checksPresent { try renewDirectories() }
       return StoredBundle(
         record: record, newByteCount: newByteCount,
         replaced: old.map { $0.files != record.files } ?? false)
     }
   }
 
-  /// - Returns: what the name stands for, when it may be taken from that.
+  /// - Returns: what the name stands for, when it may be taken from that and can be told.
   @discardableResult
   private func checkFree(_ name: StoreName, _ mayReplace: Bool) throws -> StoreRecord? {
-    let old = try recordIfAny(name)
-    guard mayReplace || old == nil else {
+    if mayReplace { return try? recordIfAny(name) }
+    guard try recordIfAny(name) == nil else {
       throw StoreError(
         .exists, "\(name)", "the store has this name already. Choose another or pass --overwrite")
     }
-    return old
+    return nil
   }
 }

@@ -27,15 +27,25 @@ extension Store {
     return blob.isRegularFile && blob.fileByteCount == byteCount
   }
 
+  /// Whether the store has the file.
+  ///
+  /// - Parameter whole: whether its bytes are hashed once more, for that.
+  func has(_ file: StoredFile, whole: Bool) throws -> Bool {
+    guard has(file.digest, byteCount: file.byteCount) else { return false }
+    return try !whole || ContentDigest(of: path(of: file.digest)) == file.digest
+  }
+
   /// Copies a file into the store, or only checks it when the store has its bytes.
   ///
-  /// - Parameter file: what the bytes have to be.
+  /// - Parameters:
+  ///   - file: what the bytes have to be.
+  ///   - checksPresent: whether a blob that is there is hashed, and replaced when it is damaged.
   /// - Returns: whether the bytes were new.
   /// - Throws: `StoreError` when they are others, or `FileError`.
   func addBlob(
-    _ file: StoredFile, copying source: FilePath, progress: ByteProgress?
+    _ file: StoredFile, copying source: FilePath, checksPresent: Bool, progress: ByteProgress?
   ) throws -> Bool {
-    let isNew = !has(file.digest, byteCount: file.byteCount)
+    let isNew = try !has(file, whole: checksPresent)
     // What is left of this by a crash has a name that is no digest.
     let copy = isNew ? try NewFile(path(of: file.digest), mayReplace: true) : nil
     var hash = RunningHash()

@@ -1,3 +1,4 @@
+import Bundles
 import Files
 import Registry
 public import SystemPackage
@@ -14,7 +15,8 @@ extension Store {
     bundles.appending(record.directoryName)
   }
 
-  /// Makes the directory of links, or makes it anew when one leads to another file than the blob.
+  /// Makes the directory of links, or makes it anew when one leads to another file than the blob, or there
+  /// is something else in it.
   ///
   /// - Parameter check: told of the directory before it gets its name.
   /// - Throws: `FileError`, or what `check` throws; nothing is left then.
@@ -22,7 +24,9 @@ extension Store {
     of record: StoreRecord, check: (FilePath) throws -> Void = { _ in }
   ) throws {
     let place = directory(of: record)
-    if place.isDirectory, record.files.allSatisfy({ isLinked($0, in: place) }) {
+    if place.isDirectory, record.files.allSatisfy({ isLinked($0, in: place) }),
+      try place.filesBelow().count == record.files.count
+    {
       return try check(place)
     }
     let directory = try NewDirectory(place, mayReplace: true)

@@ -11,6 +11,8 @@ public struct StoreEntry: Sendable, Hashable {
   /// As the configuration of the model calls it; nil when nothing says so.
   public let architecture: String?
   /// The type of most weights; nil when nothing says so.
+  ///
+  /// Of an adapter it is the kind with the rank, `lora r16`, of a delta it has the name of the base.
   public let type: String?
   /// The bytes that other names need, too.
   public let sharedByteCount: Int
@@ -51,17 +53,44 @@ extension StoreEntry {
   /// Tells what a bundle is from its manifest and its configuration, as far as they can be read.
   fileprivate init(_ record: StoreRecord, in directory: FilePath, sharedByteCount: Int) {
     func document(_ name: String) -> JSONValue? {
-      try? JSONValue(contentsOf: directory.appending(name))
+      guard record.files.contains(where: { $0.path == name }) else { return nil }
+      return try? JSONValue(contentsOf: directory.appending(name))
     }
     let manifest = document(BundleManifest.fileName)
     let configuration = document("config.json")
     self.record = record
     self.sharedByteCount = sharedByteCount
-    kind =
-      manifest?["kind"]?.string ?? (document("adapter_config.json") == nil ? "model" : "adapter")
+    let adapter = document("adapter_config.json")
+    kind = manifest?["kind"]?.string ?? (adapter == nil ? "model" : "adapter")
     architecture = manifest?["architecture"]?.string ?? configuration?["model_type"]?.string
-    type =
+    let weights =
       manifest?["quantization"]?["type"]?.string ?? configuration?["dtype"]?.string
       ?? configuration?["torch_dtype"]?.string
+    type =
+      switch kind {
+      case BundleManifest.Kind.adapter.rawValue: Self.type(ofAdapter: adapter, manifest)
+      case BundleManifest.Kind.delta.rawValue: Self.type(ofDelta: manifest, weights)
+      default: weights
+      }
+  }
+
+  /// `flare r8`, or `lora r8-16` when modules differ.
+  private static func type(ofAdapter configuration: JSONValue?, _ manifest: JSONValue?) -> String? {
+    let hasFusion = configuration?["fuse_config"]?.object != nil
+    let kind =
+      manifest?["adapters"]?.array?.first?["kind"]?.string
+      ?? (hasFusion ? "flare" : configuration?["peft_type"]?.string?.lowercased())
+    let patterns = configuration?["rank_pattern"]?.object?.compactMap(\.value.integer) ?? []
+    let ranks = ([configuration?["r"]?.integer].compactMap(\.self) + patterns).sorted()
+    let rank = ranks.first.map { $0 == ranks.last ? "r\($0)" : "r\($0)-\(ranks[ranks.count - 1])" }
+    let parts = [kind, rank].compactMap(\.self)
+    return parts.isEmpty ? nil : parts.joined(separator: " ")
+  }
+
+  /// `bfloat16 from Llama-3.2-1B`.
+  private static func type(ofDelta manifest: JSONValue?, _ weights: String?) -> String? {
+    let base = manifest?["base"]?["name"]?.string.map { "from \($0)" }
+    let parts = [weights, base].compactMap(\.self)
+    return parts.isEmpty ? nil : parts.joined(separator: " ")
   }
 }

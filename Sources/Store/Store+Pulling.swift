@@ -1,4 +1,4 @@
-import Bundles
+public import Bundles
 import Files
 public import Registry
 import SystemPackage
@@ -10,12 +10,14 @@ extension Store {
   /// another one waits for it.
   ///
   /// - Parameters:
+  ///   - keys: one of them has to have signed the bundle; none to ask for no signature.
   ///   - checksPresent: whether files that are in the store are hashed, and fetched again when they
   ///     are damaged.
   ///   - waiting: called when another process is pulling.
   /// - Throws: `RegistryError`, `StoreError`, `BundleError` or `FileError`; the name is then as it was.
   public func pull(
-    _ reference: RegistryReference, with client: RegistryClient, checksPresent: Bool = false,
+    _ reference: RegistryReference, with client: RegistryClient,
+    requiring keys: [VerifyingKey] = [], checksPresent: Bool = false,
     progress: TransferProgress? = nil, waiting: () -> Void = {}
   ) async throws -> StoredBundle {
     for folder in [path, partial] { try folder.makeFolder() }
@@ -32,7 +34,9 @@ extension Store {
         guard checksPresent else { return blob }
         return (try? ContentDigest(of: blob)) == digest ? blob : nil
       }, progress: progress)
-    let stored = try locked { try install(artifact, as: StoreName(reference), checksPresent) }
+    let stored = try locked {
+      try install(artifact, as: StoreName(reference), requiring: keys, checksPresent)
+    }
     artifact.removeSpent()
     try lock.write("")
     return stored
@@ -40,7 +44,8 @@ extension Store {
 
   /// Moves what was fetched into the store, and gives it its name.
   func install(
-    _ artifact: PulledArtifact, as name: StoreName, _ repairs: Bool
+    _ artifact: PulledArtifact, as name: StoreName, requiring keys: [VerifyingKey] = [],
+    _ repairs: Bool
   ) throws -> StoredBundle {
     let record = StoreRecord(name: name, artifact)
     let old = try? recordIfAny(name)
@@ -65,11 +70,11 @@ extension Store {
         "its file '\(file.path)' has \(file.byteCount) bytes by the manifest and not by its digest")
     }
     try makeDirectory(of: record) { directory in
-      try record.checkAgreement(in: directory, from: name.description)
+      try record.checkAgreement(in: directory, from: name.description, requiring: keys)
     }
     try write(record, as: name)
     // A blob that was fetched again is another file, to which the links of others do not lead.
-    if repairs { for other in try records() { try makeDirectory(of: other) } }
+    if repairs { try renewDirectories() }
     return StoredBundle(
       record: record, newByteCount: newByteCount, fetchedByteCount: artifact.fetchedByteCount,
       replaced: old.map { $0.files != record.files } ?? false)

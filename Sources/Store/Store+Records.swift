@@ -11,7 +11,7 @@ extension Store {
   func recordIfAny(_ name: StoreName) throws -> StoreRecord? {
     let place = recordPath(name)
     guard place.exists else { return nil }
-    let record = try StoreRecord(contentsOf: place)
+    let record = try StoreRecord(contentsOf: place, of: name)
     // A file system that ignores case finds ':V1' under ':v1'.
     return record.name == name.description ? record : nil
   }
@@ -46,7 +46,8 @@ extension Store {
       guard directory.pushing(FilePath(file.path)).fileByteCount == file.byteCount else {
         throw StoreError(
           .damaged, record.name,
-          "the store has lost or changed its file '\(file.path)'. Pull or add it again")
+          "the store has lost or changed its file '\(file.path)'",
+          repair: (try? StoreName(record.name))?.repair)
       }
     }
     return directory
@@ -56,9 +57,17 @@ extension Store {
   ///
   /// - Throws: `StoreError` when one cannot be read, or `FileError`.
   func records() throws -> [StoreRecord] {
-    guard names.exists else { return [] }
-    return try names.records().map { try StoreRecord(contentsOf: $0) }
+    try recordFiles().map { try StoreRecord(contentsOf: $0.path, of: $0.name) }
       .sorted { $0.name < $1.name }
+  }
+
+  /// Where all records are, and the names that their places stand for.
+  func recordFiles() throws(FileError) -> [(path: FilePath, name: StoreName?)] {
+    guard names.exists else { return [] }
+    return try names.records().map { path in
+      var place = path
+      return (path, place.removePrefix(names) ? StoreName(recordPath: place) : nil)
+    }
   }
 
   /// Puts a record in its place; the store has the name from then on.

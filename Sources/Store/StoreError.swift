@@ -24,11 +24,14 @@ public struct StoreError: FlareError {
   public let subject: String
   /// What is wrong with it, as the end of a sentence that begins with the subject.
   public let detail: String
+  /// What can be done about it, as a sentence, when that is known.
+  public let repair: String?
 
-  init(_ code: Code, _ subject: String, _ detail: String) {
+  init(_ code: Code, _ subject: String, _ detail: String, repair: String? = nil) {
     self.code = code
     self.subject = subject
     self.detail = detail
+    self.repair = repair
   }
 
   public var kind: FailureKind {
@@ -39,5 +42,7 @@ public struct StoreError: FlareError {
     }
   }
 
-  public var description: String { "\(subject): \(detail)" }
+  public var description: String {
+    "\(subject): \(detail)" + (repair.map { ". \($0)" } ?? "")
+  }
 }

@@ -61,6 +61,18 @@ public struct StoreName: Sendable, Hashable, CustomStringConvertible {
     recordPath = FilePath(host ?? "local").pushing(FilePath(reference.repository)).appending(file)
   }
 
+  /// The name whose record is at a place in the folder of names; nil when none has it there.
+  init?(recordPath place: FilePath) {
+    let parts = place.components.map(\.string)
+    guard let host = parts.first, let file = parts.last, file.hasSuffix(".json") else { return nil }
+    let version = file.dropLast(5)
+    let repository = parts.dropFirst().dropLast().joined(separator: "/")
+    let name = (host == "local" ? "" : "\(host)/") + repository
+    try? self.init(
+      name + (version.hasPrefix("@") ? "@sha256:\(version.dropFirst())" : String(version)))
+    guard recordPath == place else { return nil }
+  }
+
   /// Stands where a short name has no registry; the domain is reserved for names that are none.
   private static let placeholder = "name.invalid"
 

@@ -65,11 +65,14 @@ extension StoreRecord {
 
   /// Reads and checks the record at `path`.
   ///
+  /// - Parameter name: what the place of the record says that it is of; nil when it is no such place.
   /// - Throws: `StoreError` when it is not what a store writes, or `FileError`.
-  init(contentsOf path: FilePath) throws {
+  init(contentsOf path: FilePath, of name: StoreName?) throws {
     func malformed(_ problem: String) -> StoreError {
       StoreError(
-        .malformedRecord, "\(path)", "\(problem). Remove the file and pull or add the bundle again")
+        .malformedRecord, "\(path)", problem,
+        repair: name.map { "\($0.repair); 'flare remove \($0)' gives the name up" }
+          ?? "It is the record of no name. Remove the file")
     }
     guard let byteCount = path.fileByteCount, byteCount <= Self.maximumByteCount else {
       throw malformed("is over \(Self.maximumByteCount) bytes long")
@@ -79,7 +82,7 @@ extension StoreRecord {
       guard try fields.required("format", as: String.self) == Self.formatName,
         try fields.required("version", as: Int.self) == 1
       else { throw JSONFieldError("is of another format or version") }
-      name = try fields.required("name")
+      self.name = try fields.required("name")
       artifact = try fields.optional("artifact", as: String.self).map { try ContentDigest($0) }
       files = try Self.files(fields)
     } catch let error as FileError {

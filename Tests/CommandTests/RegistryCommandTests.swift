@@ -92,6 +92,38 @@ struct RegistryCommandTests {
     }
   }
 
+  @Test func `a bundle that is not signed as required gets no name`() async throws {
+    try await RealRegistry.with { registry in
+      try await withPlace { place in
+        let reference = "\(registry.host)/team/maya:int4"
+        for name in ["acme", "other"] { try place.output("keygen", "-o", name) }
+        func pull(_ key: String, _ more: String...) throws -> FinishedProcess {
+          try place.flare(
+            ["pull", reference, "--plain-http", "--require-signature", "\(key).pub"] + more)
+        }
+        try place.output("push", "model", reference, "--plain-http")
+        let unsigned = try pull("acme")
+        #expect(unsigned.exitCode == 65)
+        #expect(unsigned.errors.contains("\(reference): is not signed, expected a signature of"))
+        try place.output("sign", "model", "--key", "acme.key")
+        try place.output("push", "model", reference, "--plain-http")
+        for more in [[], ["-o", "out"]] {
+          let other = try place.flare(
+            ["pull", reference, "--plain-http", "--require-signature", "other.pub"] + more)
+          #expect(other.exitCode == 65 && other.errors.contains("is signed by ed25519:"))
+        }
+        #expect(try place.output("list").contains("is empty"))
+        #expect(!place.folder.appending("out").exists)
+        #expect(try pull("acme").exitCode == 0)
+        #expect(try pull("acme", "-o", "out").exitCode == 0)
+        #expect(place.folder.appending("out").appending("signature.json").exists)
+        // A pull that is refused leaves the name to what it stood for.
+        #expect(try pull("other").exitCode == 65)
+        try place.output("verify", reference, "--key", "acme.pub")
+      }
+    }
+  }
+
   @Test func `a pull that is killed half way goes on from there`() async throws {
     try await RealRegistry.with { registry in
       try await withPlace { place in

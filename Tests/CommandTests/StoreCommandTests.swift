@@ -61,6 +61,121 @@ struct StoreCommandTests {
     }
   }
 
+  @Test func `adapters are listed with kind and rank, and a delta with its base`() throws {
+    try withTemporaryDirectory { folder in
+      let place = Place(bundle: folder.appending("model"), store: folder.appending("store"))
+      let base = BundleTests.base
+      let adapters = base.removingLastComponent()
+      let both = folder.appending("two").string
+      for (name, adapter) in [("lora", "task-lora"), ("flare", "flare-add")] {
+        _ = try place.output(
+          "pack", adapters.appending(adapter).string, "--base", base.string, "-o", name)
+        _ = try place.output("add", name, "team/\(name)")
+      }
+      _ = try place.output(
+        "combine", adapters.appending("task-lora").string,
+        adapters.appending("target-lora").string, "-o", both)
+      _ = try place.output("pack", both, "--base", base.string, "-o", "both")
+      _ = try place.output("add", "both", "team/both")
+      _ = try place.output(
+        "merge", base.string, "--adapter", adapters.appending("task-lora").string, "-o", "tuned")
+      _ = try place.output("pack", "tuned", "--delta-from", base.string, "-o", "delta")
+      _ = try place.output("add", "delta", "team/delta")
+      let list = try place.output("list")
+      let document = try JSONValue(parsing: try place.output("list", "--json"))
+      let types = try #require(document["names"]?.array).map { $0["type"]?.string }
+      #expect(types == ["lora r16", "bfloat16 from base", "flare r8", "lora r8"])
+      for type in types { #expect(list.contains("  \(type ?? "-")  "), "\(list)") }
+    }
+  }
+
+  @Test func `a damaged record is bad input, and the error names it and what to do`() throws {
+    try withPlace { place in
+      _ = try place.output("add", "model", "maya:int4")
+      let record = place.store.pushing("names/local/maya/:int4.json")
+      let text = try record.readText()
+      record.removeItem()
+      try record.overwrite(String(text.dropLast(20)))
+      let lora = BundleTests.base.removingLastComponent().appending("task-lora").string
+      for arguments in [
+        ["run", "maya:int4", "-p", "x"], ["inspect", "maya:int4"], ["verify", "maya:int4"],
+        ["list"], ["gc"], ["convert", "maya:int4", "-o", "out"],
+        ["run", BundleTests.base.string, "-p", "x", "--adapter", "maya:int4=0.5"],
+        ["apply", "maya:int4", "--base", lora, "-o", "out"],
+      ] {
+        let process = try FinishedProcess(
+          "flare", arguments, in: place.store.removingLastComponent(),
+          environment: ["FLARE_STORE": place.store.string])
+        #expect(process.exitCode == 65, "\(arguments): \(process.errors)")
+        #expect(process.errors.hasPrefix("flare: \(record): is not JSON: "), "\(process.errors)")
+        #expect(
+          process.errors.hasSuffix(
+            ". 'flare add BUNDLE maya:int4 --overwrite --check' puts it there again; "
+              + "'flare remove maya:int4' gives the name up\n"), "\(process.errors)")
+      }
+      _ = try place.output("add", "model", "maya:int4", "--overwrite", "--check")
+      _ = try place.output("verify", "maya:int4")
+    }
+  }
+
+  @Test func `damage in the store is told with what repairs it, and that does`() throws {
+    try withPlace { place in
+      _ = try place.output("add", "model", "maya:int4")
+      let bundle = try #require(try place.store.appending("bundles").entryNames.first)
+      let weights = place.store.appending("bundles").appending(bundle)
+        .appending("model.safetensors")
+      let bytes = try weights.readBytes()
+      // As a program that writes through the link does, or a device.
+      try #require(FinishedProcess("/bin/chmod", ["u+w", weights.string]).exitCode == 0)
+      try weights.overwrite(bytes.dropLast() + [bytes[bytes.count - 1] ^ 1])
+      let repair = ". 'flare add BUNDLE maya:int4 --overwrite --check' puts it there again\n"
+      let damaged = try place.flare("verify", "maya:int4")
+      #expect(damaged.exitCode == 65)
+      #expect(damaged.errors.hasPrefix("flare: \(weights): was changed or damaged in bytes"))
+      #expect(damaged.errors.hasSuffix(repair), "\(damaged.errors)")
+      try weights.overwrite(bytes.dropLast())
+      for command in [["verify", "maya:int4"], ["inspect", "maya:int4"]] {
+        let short = try FinishedProcess(
+          "flare", command, in: place.store.removingLastComponent(),
+          environment: ["FLARE_STORE": place.store.string])
+        #expect(short.exitCode == 65 && short.errors.hasSuffix(repair), "\(short.errors)")
+      }
+      _ = try place.output("add", "model", "maya:int4", "--overwrite", "--check")
+      _ = try place.output("verify", "maya:int4")
+      // A bundle that is no name is somebody else's to repair.
+      let file = place.bundle.appending("config.json")
+      try file.overwrite(try file.readBytes() + [0x20])
+      #expect(try place.flare("verify", "model").errors.contains("flare add") == false)
+    }
+  }
+
+  @Test func `a model that is no bundle is verified by the digests of its record`() throws {
+    try withTemporaryDirectory { folder in
+      let place = Place(bundle: folder.appending("model"), store: folder.appending("store"))
+      // What a pull makes of an artifact with the one file '{}', as formats/store.md says.
+      let digest = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
+      let files = #"[{"path":"config.json","bytes":2,"sha256":"\#(digest)"}]"#
+      let record = place.store.pushing("names/registry.example/m/:1.json")
+      let list = "194f104ebe92adabb1e4a4ca05669b641a402ffdeee9905d8b3f591589a4bddd"
+      let file = place.store.pushing("bundles").appending(list).appending("config.json")
+      for path in [record, file] {
+        let folder = path.removingLastComponent().string
+        try #require(FinishedProcess("/bin/mkdir", ["-p", folder]).exitCode == 0)
+      }
+      try record.overwrite(
+        #"{"format": "flare-store-name", "version": 1, "name": "registry.example/m:1", "files": "#
+          + files + "}")
+      try file.overwrite("{}")
+      let verified = try place.output("verify", "registry.example/m:1")
+      #expect(verified.contains("all 1 files match the digests that they were pulled by"))
+      try file.overwrite("[]")
+      let damaged = try place.flare("verify", "registry.example/m:1")
+      #expect(damaged.exitCode == 65)
+      #expect(
+        damaged.errors.hasSuffix(". 'flare pull registry.example/m:1 --check' fetches it again\n"))
+    }
+  }
+
   @Test func `a path that exists is meant, and a name beside it is mentioned`() throws {
     try withPlace { place in
       _ = try place.output("add", "model", "maya:int4")

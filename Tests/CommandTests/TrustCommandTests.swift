@@ -6,50 +6,9 @@ import Testing
 
 /// Signing, and models that run only when they are whole and signed.
 struct TrustCommandTests {
-  /// A signed bundle, its archive, and two public keys of which the first signed.
-  private struct Signed {
-    let directory: FilePath
-    var bundle: String { directory.appending("b").string }
-    var archive: String { directory.appending("b.flare").string }
-    var key: String { directory.appending("acme.pub").string }
-    var otherKey: String { directory.appending("other.pub").string }
-
-    init(in directory: FilePath) throws {
-      self.directory = directory
-      for name in ["acme", "other"] {
-        try run("keygen", "-o", directory.appending(name).string)
-      }
-      try run("convert", BundleTests.base.string, "-o", bundle)
-      try run("sign", bundle, "--key", directory.appending("acme.key").string)
-      try run("pack", bundle, "-o", archive)
-    }
-
-    @discardableResult
-    func run(_ arguments: String...) throws -> String {
-      let process = try FinishedProcess("flare", arguments)
-      #expect(process.exitCode == 0, "\(process.errors)")
-      return process.output
-    }
-
-    /// Runs a command that has to fail with exit code 65, and gives what it says.
-    func refusal(_ arguments: String...) throws -> String {
-      let process = try FinishedProcess("flare", arguments)
-      #expect(process.exitCode == 65, "\(process.errors)")
-      return process.errors
-    }
-
-    /// Changes a byte in the middle of the weights.
-    func damage() throws {
-      let weights = FilePath(bundle).appending("model.safetensors")
-      var bytes = try weights.readBytes()
-      bytes[bytes.count / 2] ^= 1
-      try weights.overwrite(bytes)
-    }
-  }
-
   @Test func `a signed model runs for who asks for its signer, and for no other`() throws {
     try withTemporaryDirectory { directory in
-      let signed = try Signed(in: directory)
+      let signed = try SignedBundle(in: directory)
       let prompt = ["-p", "Q: Where", "-n", "2"]
       for model in [signed.bundle, signed.archive] {
         let plain = try signed.run("run", model, prompt[0], prompt[1], prompt[2], prompt[3])
@@ -83,7 +42,7 @@ struct TrustCommandTests {
 
   @Test func `a model with a damaged weight runs unless it is to be verified`() throws {
     try withTemporaryDirectory { directory in
-      let signed = try Signed(in: directory)
+      let signed = try SignedBundle(in: directory)
       try signed.run("run", signed.bundle, "-p", "x", "-n", "1", "--verify")
       try signed.damage()
       try signed.run("run", signed.bundle, "-p", "x", "-n", "1")

@@ -9,6 +9,7 @@ import SystemPackage
 import Tensors
 import TestSupport
 import Testing
+import WeightFiles
 
 struct IdentityTests {
   let kernels: Kernels
@@ -58,6 +59,29 @@ struct IdentityTests {
         ], destination: changed, form: .huggingFace)
       try Conversion(request, with: kernels).run()
       #expect(try identity(changed).fingerprint != expected)
+    }
+  }
+
+  @Test func `a copy of a tied head, and tables of rope, are no part of a model`() throws {
+    try withTemporaryDirectory { directory in
+      let base = Vectors.path("models/gemma2")
+      let expected = try identity(base)
+      #expect(expected.tensors["lm_head.weight"] == nil)
+      func add(_ name: String, _ tensor: Tensor) throws -> ModelIdentity {
+        let model = directory.appending(name)
+        try model.appending("config.json").writeNew(base.appending("config.json").readBytes())
+        let file = try SafetensorsFile(base.appending("model.safetensors"))
+        let own = try file.tensorInfos.map { ($0.name, try file.tensor(named: $0.name)) }
+        let table = TensorTable(own + [(name, tensor)])
+        try SafetensorsPlan(table.tensorInfos).write(
+          table, to: model.appending("model.safetensors"))
+        return try identity(model)
+      }
+      let embeddings = try ModelFiles(base).tensors.tensor(named: "model.embed_tokens.weight")
+      #expect(try add("lm_head.weight", embeddings) == expected)
+      let table = Tensor([1, 0.5], shape: [2])
+      #expect(try add("model.layers.0.self_attn.rotary_emb.inv_freq", table) == expected)
+      #expect(try add("model.layers.0.self_attn.other", table) != expected)
     }
   }
 

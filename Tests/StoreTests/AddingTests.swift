@@ -141,11 +141,71 @@ struct AddingTests {
       try record.overwrite(String(text.dropLast(20)))
       let error = #expect(throws: StoreError.self) { try store.directory(of: name) }
       #expect(error?.code == .malformedRecord)
+      #expect(error?.description.hasPrefix("\(record): is not JSON: ") == true)
+      #expect(error?.description.contains("'flare remove maya:latest' gives the name up") == true)
       // It could need any file, so none is collected.
       #expect(throws: StoreError.self) { try store.collect() }
       #expect(try store.blobs.entryNames.count == count)
+      // Adding again writes it anew, and so does nothing else that takes the name.
+      #expect(throws: StoreError.self) { try store.add(SampleModel(), as: "maya") }
+      try store.add(SampleModel(), as: "maya", mayReplace: true)
+      try store.verify(name)
+      try record.overwrite("{}")
       try store.remove(name)
       #expect(try store.collect().blobCount == count)
+    }
+  }
+
+  @Test(arguments: ["maya", "team/maya:2", "registry.example/a/b:v1", "localhost/m:1"])
+  func `the place of a record tells its name`(_ text: String) throws {
+    let name = try StoreName(text)
+    #expect(StoreName(recordPath: name.recordPath) == name)
+    let digest = "@sha256:" + String(repeating: "0a", count: 32)
+    let pinned = try StoreName("registry.example/a" + digest)
+    #expect(StoreName(recordPath: pinned.recordPath) == pinned)
+    for place in ["", "local", ":1.json", "local/:1.json", "local/m/:1.txt", "local/m/1.json"] {
+      #expect(StoreName(recordPath: FilePath(place)) == nil, "\(place)")
+    }
+  }
+
+  @Test func `a damaged blob is replaced when that is asked for, for all who share it`() throws {
+    try withStore { store in
+      let record = try store.add(SampleModel(), as: "maya").record
+      try store.add(SampleModel(text: "[1]"), as: "other")
+      let file = try #require(record.files.first { $0.path == "model.safetensors" })
+      let blob = store.path(of: file.digest)
+      let bytes = try blob.readBytes()
+      blob.removeItem()
+      try blob.overwrite([bytes[0] ^ 1] + bytes.dropFirst())
+      for name in ["maya", "other"] {
+        let place = try store.directory(of: StoreName(name)).appending(file.path)
+        place.removeItem()
+        try #require(FinishedProcess("/bin/ln", [blob.string, place.string]).exitCode == 0)
+        let error = #expect(throws: StoreError.self) {
+          try store.explainingRepair(of: StoreName(name)) { try store.verify(StoreName(name)) }
+        }
+        #expect(error?.code == .damaged)
+        let repair = "'flare add BUNDLE \(name):latest --overwrite --check' puts it there again"
+        #expect(error?.description.hasSuffix(". \(repair)") == true)
+      }
+      #expect(try store.add(SampleModel(), as: "maya", mayReplace: true).newByteCount == 0)
+      #expect(throws: StoreError.self) { try store.verify(StoreName("maya")) }
+      let again = try store.add(
+        SampleModel(), as: "maya", mayReplace: true, checksPresent: true)
+      #expect(again.newByteCount == file.byteCount && !again.replaced)
+      try store.verify(StoreName("maya"))
+      try store.verify(StoreName("other"))
+    }
+  }
+
+  @Test func `what someone put beside a stored bundle goes when it is added again`() throws {
+    try withStore { store in
+      try store.add(SampleModel(), as: "maya")
+      let name = try StoreName("maya")
+      try store.directory(of: name).appending("extra").overwrite([1])
+      #expect(throws: BundleError.self) { try Bundle.verify(store.directory(of: name)) }
+      try store.add(SampleModel(), as: "maya", mayReplace: true)
+      try Bundle.verify(store.directory(of: name))
     }
   }
 

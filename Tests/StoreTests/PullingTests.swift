@@ -137,8 +137,11 @@ struct PullingTests {
       bytes[bytes.count - 1] ^= 1
       try #require(try makeWritable(blob))
       try blob.overwrite(bytes)
-      let error = #expect(throws: StoreError.self) { try store.verify(name) }
+      let error = #expect(throws: StoreError.self) {
+        try store.explainingRepair(of: name) { try store.verify(name) }
+      }
       #expect(error?.code == .damaged)
+      #expect(error?.repair == "'flare pull \(reference) --check' fetches it again")
       let repaired = try await store.pull(reference, with: client, checksPresent: true)
       #expect(repaired.newByteCount == file.byteCount)
       try store.verify(name)

@@ -23,11 +23,14 @@ struct SampleModel {
 extension Store {
   /// Adds a bundle that is made for this.
   @discardableResult
-  func add(_ model: SampleModel, as name: String, mayReplace: Bool = false) throws -> StoredBundle {
+  func add(
+    _ model: SampleModel, as name: String, mayReplace: Bool = false, checksPresent: Bool = false
+  ) throws -> StoredBundle {
     try withTemporaryDirectory { folder in
       let bundle = folder.appending("bundle")
       try model.write(to: bundle)
-      return try add(bundle, as: StoreName(name), mayReplace: mayReplace)
+      return try add(
+        bundle, as: StoreName(name), mayReplace: mayReplace, checksPresent: checksPresent)
     }
   }
 }

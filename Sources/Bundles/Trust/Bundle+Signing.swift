@@ -28,6 +28,22 @@ extension Bundle {
   }
 }
 
+extension Bundle {
+  /// Checks that one of `keys` has signed the manifest of the bundle in `directory`; when there are no
+  /// keys, nothing is asked for.
+  ///
+  /// - Parameter place: what messages call the bundle.
+  /// - Throws: `BundleError` when none has, or a signature does not fit; `FileError`.
+  package static func checkSignatures(
+    inDirectory directory: FilePath, requiring keys: [VerifyingKey], from place: FilePath
+  ) throws {
+    guard !keys.isEmpty else { return }
+    try BundleManifest.checkPresence(inDirectory: directory)
+    try SignedManifest(manifest: directory.appending(BundleManifest.fileName), of: place)
+      .checkSignatures(requiring: keys)
+  }
+}
+
 extension SignedManifest {
   /// The signatures that there are, and that of `key`.
   fileprivate func signatures(adding key: SigningKey) throws -> BundleSignatures {

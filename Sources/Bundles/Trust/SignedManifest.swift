@@ -7,39 +7,51 @@ struct SignedManifest {
   let text: [UInt8]
   /// The bytes of `signature.json`, if there is one.
   let signatureText: [UInt8]?
-  /// The bundle.
+  /// The bundle, or the manifest when there is nothing else.
   let path: FilePath
+  /// Where the text is from, for messages; the signatures are beside it.
+  private let manifestPath: FilePath
 
   /// Reads the files of the bundle in `directory`.
   ///
   /// - Throws: `FileError`, or `BundleError` when there is no manifest or one is too long.
   init(inDirectory directory: FilePath) throws {
-    func contents(_ name: String, maximum: Int, _ code: BundleError.Code) throws -> [UInt8] {
-      let file = try MappedFile(directory.appending(name))
+    try BundleManifest.checkPresence(inDirectory: directory)
+    try self.init(manifest: directory.appending(BundleManifest.fileName), of: directory)
+  }
+
+  /// Reads a manifest and the signatures beside it.
+  ///
+  /// - Parameter path: what the manifest is of, for messages.
+  /// - Throws: `FileError`, or `BundleError` when one is too long.
+  init(manifest: FilePath, of path: FilePath) throws {
+    func contents(_ path: FilePath, maximum: Int, _ code: BundleError.Code) throws -> [UInt8] {
+      let file = try MappedFile(path)
       guard file.byteCount <= maximum else {
         throw BundleError(
-          code, file.path, "is \(file.byteCount) bytes long, the limit is \(maximum)")
+          code, path, "is \(file.byteCount) bytes long, the limit is \(maximum)")
       }
       var bytes: [UInt8] = []
       bytes.append(file.bytes)
       return bytes
     }
-    try BundleManifest.checkPresence(inDirectory: directory)
+    let signatures = manifest.removingLastComponent().appending(BundleSignatures.fileName)
     text = try contents(
-      BundleManifest.fileName, maximum: BundleManifest.maximumByteCount, .malformedManifest)
-    let hasSignature = directory.appending(BundleSignatures.fileName).exists
+      manifest, maximum: BundleManifest.maximumByteCount, .malformedManifest)
     signatureText =
-      hasSignature
+      signatures.exists
       ? try contents(
-        BundleSignatures.fileName, maximum: BundleSignatures.maximumByteCount,
-        .malformedSignature) : nil
-    path = directory
+        signatures, maximum: BundleSignatures.maximumByteCount, .malformedSignature) : nil
+    self.path = path
+    manifestPath = manifest
   }
 
+  /// What was read from the single file at `path`.
   init(text: [UInt8], signatureText: [UInt8]?, path: FilePath) {
     self.text = text
     self.signatureText = signatureText
     self.path = path
+    manifestPath = path.appending(BundleManifest.fileName)
   }
 
   /// Checks all signatures, and that one of them is of one of the `keys` if there are any.
@@ -56,7 +68,7 @@ struct SignedManifest {
       }
       return BundleSignatures()
     }
-    let place = path.appending(BundleSignatures.fileName)
+    let place = manifestPath.removingLastComponent().appending(BundleSignatures.fileName)
     let signatures = try BundleSignatures(parsing: signatureText.span, path: place)
     try signatures.check(over: text, at: place)
     guard keys.isEmpty || signatures.signers.contains(where: keys.contains) else {
@@ -70,6 +82,6 @@ struct SignedManifest {
 
   /// What the manifest says.
   func manifest() throws(BundleError) -> BundleManifest {
-    try BundleManifest(parsing: text.span, path: path.appending(BundleManifest.fileName))
+    try BundleManifest(parsing: text.span, path: manifestPath)
   }
 }

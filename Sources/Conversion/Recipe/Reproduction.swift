@@ -20,12 +20,13 @@ public struct Reproduction: Sendable {
   ///   - path: a bundle in either form, or a `manifest.json`.
   ///   - model: what the recipe calls its model.
   ///   - adapters: the adapters that went in, in any order.
-  /// - Throws: a `FlareError` when there is no recipe, or an input is another one.
+  ///   - keys: one of them has to have signed the manifest; none to ask for no signature.
+  /// - Throws: a `FlareError` when there is no recipe, it is not signed so, or an input is another one.
   public init(
     _ path: FilePath, model: ModelFiles, adapters: [FilePath], to destination: FilePath,
-    mayReplace: Bool = false, with kernels: Kernels
+    requiring keys: [VerifyingKey] = [], mayReplace: Bool = false, with kernels: Kernels
   ) throws {
-    expected = try BundleManifest(at: path)
+    expected = try BundleManifest(at: path, requiring: keys)
     guard expected.recipe != .null else {
       throw ConversionError(.badInput, "\(path): says no recipe that it was made by")
     }

@@ -28,16 +28,18 @@ struct BenchmarkSubject {
 
   typealias AdapterReader = (ModelConfiguration, Kernels) throws -> [AdapterStack.Member]
 
-  /// Opens the model at `path` and sends a prompt through it, with the clock running.
+  /// Opens a model and sends a prompt through it, with the clock running.
   ///
-  /// - Parameter scheme: nil to leave the weights as they are.
+  /// - Parameters:
+  ///   - scheme: nil to leave the weights as they are.
+  ///   - open: gives the model's files.
   init(
-    _ path: FilePath, _ scheme: QuantizationScheme?, promptCount: Int, adapters: AdapterReader,
-    with kernels: Kernels
+    _ scheme: QuantizationScheme?, promptCount: Int, adapters: AdapterReader,
+    with kernels: Kernels, _ open: () throws -> ModelFiles
   ) throws {
     let start = ContinuousClock.now
     func elapsed() -> Double { (ContinuousClock.now - start).seconds }
-    let files = try ModelFiles(path)
+    let files = try open()
     let tensors: any TensorSource =
       if let scheme {
         ConvertedTensors(files.tensors, scheme: scheme, with: kernels)

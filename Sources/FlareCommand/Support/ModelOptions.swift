@@ -26,24 +26,25 @@ struct AdapterArgument: ExpressibleByArgument {
   let path: FilePath
   let weight: Float
 
-  /// - Returns: nil for an empty path, and for a weight that is 0 or not a number.
+  /// - Returns: nil for an empty path, for a weight that is 0 or not a number, and for a name that the
+  ///   store cannot give.
   init?(argument: String) {
     // A path may hold '=' itself: one that exists is meant whole, and only a number is a weight.
     if !FilePath(argument).exists, let separator = argument.lastIndex(of: "="),
       let weight = Float(argument[argument.index(after: separator)...])
     {
-      path = Self.path(String(argument[..<separator]))
-      self.weight = weight
+      self.init(String(argument[..<separator]), weight: weight)
     } else {
-      path = Self.path(argument)
-      weight = 1
+      self.init(argument, weight: 1)
     }
-    guard !path.isEmpty, weight.isFinite, weight != 0 else { return nil }
   }
 
-  /// Where an adapter is, or what its name in the store leads to.
-  private static func path(_ argument: String) -> FilePath {
-    (try? FilePath.pathOrName(argument)) ?? FilePath(argument)
+  private init?(_ argument: String, weight: Float) {
+    guard weight.isFinite, weight != 0, let path = try? FilePath.pathOrName(argument) else {
+      return nil
+    }
+    self.path = path
+    self.weight = weight
   }
 
   static var defaultCompletionKind: CompletionKind { .directory }
@@ -59,41 +60,52 @@ struct AdapterOptions: ParsableArguments {
       valueName: "path[=weight]"))
   var adapters: [AdapterArgument] = []
 
-  @Flag(help: "Use a packaged adapter on another model than the one it was made for.")
+  @Flag(
+    help: ArgumentHelp(
+      "Use a packaged adapter on another model than the one it was made for, and what a merge left "
+        + "beside its weights on others."))
   var allowBaseMismatch = false
 
   /// Reads the adapters for the model that they will run on.
   ///
   /// - Parameter keys: one of them has to have signed each adapter; none to ask for no signature.
-  /// - Throws: a `FlareError`, also when a package was made for another model.
+  /// - Throws: a `FlareError`, also when a package, or what the model brings itself, was made for another
+  ///   model.
   func read(
-    for model: ModelFiles, requiring keys: [VerifyingKey] = [], with kernels: Kernels
+    for model: ModelFiles, requiring keys: [VerifyingKey], with kernels: Kernels
   ) throws -> [AdapterStack.Member] {
+    try check(model, with: kernels) { try model.residueMismatch($0) }
     if adapters.isEmpty { return [] }
     let base = try model.configuration().adapterBase
     return try adapters.map { argument in
       let files = try AdapterFiles(argument.path, requiring: keys)
-      try check(files, against: model, with: kernels)
+      try check(model, with: kernels) { try files.mismatch(with: model, $0) }
       return try read(files, weight: argument.weight, for: base, with: kernels)
     }
   }
 
   /// Reads the adapters for a base of which that is known.
-  func read(for base: AdapterBase, with kernels: Kernels) throws -> [AdapterStack.Member] {
+  func read(
+    for base: AdapterBase, requiring keys: [VerifyingKey], with kernels: Kernels
+  ) throws -> [AdapterStack.Member] {
     try adapters.map {
-      try read(try AdapterFiles($0.path), weight: $0.weight, for: base, with: kernels)
+      try read(
+        try AdapterFiles($0.path, requiring: keys), weight: $0.weight, for: base, with: kernels)
     }
   }
 
-  /// Checks that the model is the one that a package was made for.
+  /// Checks that the model is the one that something was made for.
+  ///
+  /// - Parameter mismatch: how it differs from that one; given a way to find out which model it is.
   private func check(
-    _ files: AdapterFiles, against model: ModelFiles, with kernels: Kernels
+    _ model: ModelFiles, with kernels: Kernels,
+    _ mismatch: (() throws -> ModelIdentity?) throws -> String?
   ) throws {
     let bar = ProgressBar(
       "Looking at the base", total: model.weightByteCount,
       unit: .bytes)
     let mismatch = try bar.during {
-      try files.mismatch(with: model) {
+      try mismatch {
         guard !model.isQuantized else { return nil }
         return try IdentityCache().identity(of: model, with: kernels) { bar.advance(by: $0) }
       }
@@ -114,14 +126,9 @@ struct AdapterOptions: ParsableArguments {
     return AdapterStack.Member(adapter, weight: weight)
   }
 
-  /// Opens the model at `path` with the adapters on it.
-  func open(_ path: FilePath, with kernels: Kernels) throws -> LanguageModel {
-    try open(try ModelFiles(path), with: kernels)
-  }
-
-  /// The same for a model whose files are known.
+  /// Opens a model with the adapters on it.
   func open(
-    _ files: ModelFiles, requiring keys: [VerifyingKey] = [], with kernels: Kernels
+    _ files: ModelFiles, requiring keys: [VerifyingKey], with kernels: Kernels
   ) throws -> LanguageModel {
     try LanguageModel(
       files, adapters: try read(for: files, requiring: keys, with: kernels), with: kernels)

@@ -11,6 +11,8 @@ import SystemPackage
 #endif
 
 /// The option of every command that reads a bundle for something else than to check it.
+///
+/// It is meant for each bundle that the command takes: the model, and every adapter on it.
 struct SignatureOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
@@ -20,6 +22,16 @@ struct SignatureOptions: ParsableArguments {
 
   func keys() throws -> [VerifyingKey] {
     try requireSignature.map { try VerifyingKey(contentsOf: $0) }
+  }
+
+  /// Opens the model at `path`, of which every byte is checked before it is used when a signature is
+  /// required: what is written has hashes of its own, and nothing damaged may get some.
+  ///
+  /// - Throws: a `FlareError` when it is no model, damaged, or not signed as is required.
+  func open(_ path: FilePath) throws -> ModelFiles {
+    let files = try ModelFiles(path, requiring: try keys())
+    try files.bundle?.pieces?.checkAll()
+    return files
   }
 }
 
@@ -47,7 +59,9 @@ struct TrustOptions: ParsableArguments {
   /// Does `work` with a model while its weights are checked, and waits for the end of the check.
   ///
   /// - Throws: what `work` throws, or what is wrong with the weights.
-  func checking<Result>(_ files: ModelFiles, during work: () throws -> Result) throws -> Result {
+  func checking<Result: ~Copyable>(
+    _ files: ModelFiles, during work: () throws -> Result
+  ) throws -> Result {
     guard let pieces = files.bundle?.pieces else { return try work() }
     let check = BackgroundVerification(of: pieces) { error in
       // At once, whatever is being computed from what is damaged.

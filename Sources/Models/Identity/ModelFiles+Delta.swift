@@ -1,4 +1,4 @@
-import Bundles
+public import Bundles
 public import Files
 public import Kernels
 public import SystemPackage
@@ -7,14 +7,18 @@ import Tensors
 extension ModelFiles {
   /// The model that a delta makes of its base.
   ///
-  /// - Parameter progress: told of bytes of weights that had to be read.
+  /// - Parameters:
+  ///   - keys: one of them has to have signed the delta; none to ask for no signature. The base needs
+  ///     none, because the delta says which model it is.
+  ///   - progress: told of bytes of weights that had to be read.
   /// - Throws: `ModelError` when it is no delta, or the base, or what comes out, is another model than
-  ///   the delta says.
+  ///   the delta says; `BundleError` when it is damaged or not signed so.
   public init(
-    delta path: FilePath, on base: ModelFiles, with kernels: Kernels,
-    progress: ByteProgress? = nil
+    delta path: FilePath, on base: ModelFiles, requiring keys: [VerifyingKey] = [],
+    with kernels: Kernels, progress: ByteProgress? = nil
   ) throws {
-    let bundle = try Bundle(path)
+    let bundle = try Bundle(path, requiring: keys)
+    try bundle.pieces?.checkAll()
     guard bundle.manifest.kind == .delta, let delta = bundle.manifest.delta,
       let expected = bundle.manifest.base
     else {

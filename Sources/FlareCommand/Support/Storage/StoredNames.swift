@@ -1,6 +1,7 @@
 import ArgumentParser
 import Files
 import Store
+import Synchronization
 import SystemPackage
 
 #if canImport(Glibc)
@@ -48,7 +49,26 @@ extension FilePath {
   /// The same as the transform of an argument of a command.
   static func pathOrName(_ argument: String) throws -> FilePath {
     guard !argument.isEmpty else { throw ValidationError("it is empty, expected a path or a name") }
-    return try FilePath(pathOrName: argument)
+    do {
+      return try FilePath(pathOrName: argument)
+    } catch let error as any FlareError {
+      StoreFailure.note(error)
+      throw error
+    }
+  }
+}
+
+/// Why the store could not give what an argument means.
+///
+/// The parser takes whatever an argument's transform throws for a mistake in the call, and does not
+/// hand it on. A damaged store is none, so the command looks here first.
+enum StoreFailure {
+  private static let first = Mutex<(any FlareError)?>(nil)
+
+  static var error: (any FlareError)? { first.withLock(\.self) }
+
+  fileprivate static func note(_ error: any FlareError) {
+    first.withLock { $0 = $0 ?? error }
   }
 }
 
