@@ -22,7 +22,9 @@ struct ApplyCommand: ParsableCommand {
     transform: FilePath.pathOrName)
   var delta: FilePath
 
-  @Option(help: "The model that the delta was taken from, in any form that keeps its numbers.")
+  @Option(
+    help: "The model that the delta was taken from, in any form that keeps its numbers.",
+    transform: FilePath.pathOrName)
   var base: FilePath
 
   @Option(name: .shortAndLong, help: "Where to write.")
@@ -38,7 +40,7 @@ struct ApplyCommand: ParsableCommand {
 
   func run() throws {
     let kernels = try compute.kernels()
-    let base = try ModelFiles(base)
+    let base = try ModelFiles(argument: base)
     let bar = ProgressBar("Looking at the base", total: base.weightByteCount, unit: .bytes)
     let files = try bar.during {
       try ModelFiles(delta: delta, on: base, requiring: try signature.keys(), with: kernels) {

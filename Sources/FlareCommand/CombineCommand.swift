@@ -28,7 +28,8 @@ struct CombineCommand: ParsableCommand {
   var rank: Int?
 
   @Option(
-    help: "The model that the adapters are for; GGUF adapters cannot be read without it.")
+    help: "The model that the adapters are for; GGUF adapters cannot be read without it.",
+    transform: FilePath.pathOrName)
   var base: FilePath?
 
   @Option(name: .shortAndLong, help: "The directory to write.")
@@ -53,7 +54,7 @@ struct CombineCommand: ParsableCommand {
     try output.checkApart(from: adapters.map(\.path))
     let kernels = try compute.kernels()
     if overwrite { try output.checkGivesWay(toAdapterDirectory: true) }
-    let base = try base.map { try ModelFiles($0) }
+    let base = try base.map { try ModelFiles(argument: $0) }
     let keys = try signature.keys()
     let members = try adapters.map {
       AdapterStack.Member(

@@ -79,7 +79,7 @@ struct ConvertCommand: ParsableCommand {
       try refuseModelOptions(for: "an adapter")
       try split.refuseCheckpointOptions(for: "an adapter")
       let conversion = try AdapterConversion(
-        model, for: try split.base.map { try ModelFiles($0) }, to: output,
+        model, for: try split.base.map { try ModelFiles(argument: $0) }, to: output,
         form: try to.map { try $0.adapterForm }, requiring: try signature.keys(),
         mayReplace: options.overwrite, with: kernels)
       try conversion.run(with: kernels)

@@ -29,10 +29,14 @@ struct PackCommand: ParsableCommand {
     transform: FilePath.pathOrName)
   var bundle: FilePath
 
-  @Option(help: "The model that an adapter was trained on, unquantized.")
+  @Option(
+    help: "The model that an adapter was trained on, unquantized.",
+    transform: FilePath.pathOrName)
   var base: FilePath?
 
-  @Option(help: "Pack only what differs from this model: a delta, for 'flare apply'.")
+  @Option(
+    help: "Pack only what differs from this model: a delta, for 'flare apply'.",
+    transform: FilePath.pathOrName)
   var deltaFrom: FilePath?
 
   @Option(help: "The licence of an adapter: an SPDX expression or a name.")
@@ -53,8 +57,8 @@ struct PackCommand: ParsableCommand {
     guard base == nil || deltaFrom == nil else {
       throw ValidationError("'--base' is for adapters and '--delta-from' for models; give one")
     }
-    if let deltaFrom { return try pack(deltaFrom: try ModelFiles(deltaFrom)) }
-    if let base { return try pack(adapterFor: try ModelFiles(base)) }
+    if let deltaFrom { return try pack(deltaFrom: try ModelFiles(argument: deltaFrom)) }
+    if let base { return try pack(adapterFor: try ModelFiles(argument: base)) }
     guard !AdapterConversion.isAdapter(bundle) else {
       throw ValidationError(
         "\(bundle) is an adapter, which is packed with the identity of its base. Pass --base")
@@ -77,7 +81,7 @@ struct PackCommand: ParsableCommand {
 extension PackCommand {
   fileprivate func pack(deltaFrom base: ModelFiles) throws {
     try output.checkApart(from: [base.path])
-    let model = try ModelFiles(bundle)
+    let model = try ModelFiles(argument: bundle)
     let bar = ProgressBar(
       "Comparing", total: base.weightByteCount + model.weightByteCount, unit: .bytes)
     let packaging = try bar.during {

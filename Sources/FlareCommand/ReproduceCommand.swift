@@ -18,13 +18,17 @@ struct ReproduceCommand: ParsableCommand {
         flare reproduce model.flare --model base --adapter flare-id -o again.flare
       """)
 
-  @Argument(help: "A bundle, or its manifest.json.")
+  @Argument(
+    help: "A bundle, a name in the store, or a manifest.json.", completion: .file(),
+    transform: FilePath.pathOrName)
   var manifest: FilePath
 
-  @Option(help: "The model that went in.")
+  @Option(help: "The model that went in.", transform: FilePath.pathOrName)
   var model: FilePath
 
-  @Option(name: .customLong("adapter"), help: "An adapter that went in; repeat it for several.")
+  @Option(
+    name: .customLong("adapter"), help: "An adapter that went in; repeat it for several.",
+    transform: FilePath.pathOrName)
   var adapters: [FilePath] = []
 
   @Option(name: .shortAndLong, help: "Where to write: a directory, or one file named *.flare.")
@@ -39,7 +43,7 @@ struct ReproduceCommand: ParsableCommand {
   func run() throws {
     try output.checkApart(from: [manifest, model] + adapters)
     let reproduction = try Reproduction(
-      manifest, model: try ModelFiles(model), adapters: adapters, to: output,
+      manifest, model: try ModelFiles(argument: model), adapters: adapters, to: output,
       requiring: try signature.keys(), mayReplace: overwrite, with: try compute.kernels())
     let progress = ConversionProgress(.auto, total: reproduction.conversion.byteCount)
     var difference: String?

@@ -17,6 +17,9 @@ public struct ModelFiles: Sendable {
   }
 
   public let path: FilePath
+  /// What reports and recipes call the model; the last component of the path unless someone knows
+  /// better.
+  public var name: String
   public let form: Form
   /// `config.json` as it stands; of a multimodal model what it says of the text model, of a GGUF file
   /// what the metadata say, in its words.
@@ -120,9 +123,6 @@ public struct ModelFiles: Sendable {
     return appliedAdapters.compactMap(\.path).map { path.pushing(FilePath($0)) }
   }
 
-  /// A short name for reports: the last component of the path.
-  public var name: String { path.lexicallyNormalized().lastComponent?.stem ?? path.string }
-
   /// The tokens that `generation_config.json` adds to those that end a text.
   package func generationEndTokens() throws -> [Int] {
     guard let path = file(named: Self.generationName) else { return [] }
@@ -192,6 +192,7 @@ public struct ModelFiles: Sendable {
 
   private init(huggingFace directory: FilePath) throws {
     path = directory
+    name = Self.name(of: path)
     form = .huggingFace
     let configurationPath = directory.appending(Self.configurationName)
     let checkpoint = try SafetensorsCheckpoint(directory)
@@ -211,6 +212,7 @@ public struct ModelFiles: Sendable {
 
   private init(_ model: GGUFModel, at path: FilePath) {
     self.path = path
+    name = Self.name(of: path)
     form = .gguf
     configurationJSON = model.configurationJSON
     tensors = model.tensors
@@ -221,6 +223,10 @@ public struct ModelFiles: Sendable {
     warnings = []
     bundle = nil
     gguf = model
+  }
+
+  private static func name(of path: FilePath) -> String {
+    path.lexicallyNormalized().lastComponent?.stem ?? path.string
   }
 
   private static func noModel(_ kind: BundleManifest.Kind, _ path: FilePath) -> ModelError {
@@ -248,6 +254,7 @@ public struct ModelFiles: Sendable {
           + "says \(json["model_type"]?.shortDescription ?? "nothing")")
     }
     self.path = path
+    name = Self.name(of: path)
     form = path.isDirectory ? .bundle : .bundleFile
     configurationJSON = json
     self.tensors = tensors

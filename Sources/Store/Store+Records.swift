@@ -28,6 +28,15 @@ extension Store {
     return record
   }
 
+  /// The name of the bundle in a directory of the store; nil for any other directory.
+  ///
+  /// Of several names for the same files, the first.
+  public func name(ofBundleAt directory: FilePath) throws -> StoreName? {
+    guard directory.removingLastComponent() == bundles else { return nil }
+    let record = try records().first { self.directory(of: $0) == directory }
+    return try record.map { try StoreName($0.name) }
+  }
+
   /// The directory of the bundle under a name, to be opened like any other.
   ///
   /// - Throws: `StoreError` when the store has nothing under the name, or a file of it is gone.

@@ -14,6 +14,12 @@ public struct StoreName: Sendable, Hashable, CustomStringConvertible {
   /// Where its record is, relative to the folder of names.
   let recordPath: FilePath
 
+  /// The last part of the name with its tag, as a word that can be a file's name too: `maya-int4`.
+  public var shortName: String {
+    let word = description.split(separator: "/").last.map(String.init) ?? ""
+    return word.replacing(":", with: "-").replacing("@", with: "-")
+  }
+
   /// The name of what is pulled by a reference.
   public init(_ reference: RegistryReference) {
     self.init(reference, host: reference.host, description: reference.description)

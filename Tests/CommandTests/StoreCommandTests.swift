@@ -61,6 +61,26 @@ struct StoreCommandTests {
     }
   }
 
+  @Test func `what is made of a model of the store names it as the store does`() throws {
+    try withTemporaryDirectory { folder in
+      let place = Place(bundle: folder.appending("model"), store: folder.appending("store"))
+      let base = BundleTests.base
+      _ = try place.output("convert", base.string, "--dtype", "f32", "-o", "whole.flare")
+      _ = try place.output("add", "whole.flare", "team/whole:f32")
+      let packed = try place.output(
+        "pack", base.removingLastComponent().appending("task-lora").string, "--base",
+        "team/whole:f32", "-o", "package")
+      #expect(packed.contains("for 'whole-f32' ("))
+      _ = try place.output(
+        "convert", "team/whole:f32", "--adapter", "package", "--quantize", "int4", "-o", "small")
+      let manifest = try JSONValue(contentsOf: folder.appending("small").appending("manifest.json"))
+      #expect(manifest["recipe"]?["model"]?["name"] == "whole-f32")
+      // The options that name inputs take names of the store as well.
+      _ = try place.output(
+        "reproduce", "small", "--model", "team/whole:f32", "--adapter", "package", "-o", "again")
+    }
+  }
+
   @Test func `adapters are listed with kind and rank, and a delta with its base`() throws {
     try withTemporaryDirectory { folder in
       let place = Place(bundle: folder.appending("model"), store: folder.appending("store"))

@@ -11,7 +11,8 @@ import Tensors
 struct SplitOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "The model that an adapter is for, or that a trainer began with.", valueName: "model"))
+      "The model that an adapter is for, or that a trainer began with.", valueName: "model"),
+    transform: FilePath.pathOrName)
   var base: FilePath?
 
   @Option(help: "The alpha of the adapters in a pickled checkpoint, which it does not record.")

@@ -29,7 +29,7 @@ struct SignatureOptions: ParsableArguments {
   ///
   /// - Throws: a `FlareError` when it is no model, damaged, or not signed as is required.
   func open(_ path: FilePath) throws -> ModelFiles {
-    let files = try ModelFiles(path, requiring: try keys())
+    let files = try ModelFiles(argument: path, requiring: try keys())
     try files.bundle?.pieces?.checkAll()
     return files
   }
@@ -48,7 +48,8 @@ struct TrustOptions: ParsableArguments {
 
   /// Opens the model at `path` as far as it is to be trusted.
   func open(_ path: FilePath) throws -> ModelFiles {
-    let files = try ModelFiles(path, requiring: try signature.keys(), checksFiles: verify)
+    let files = try ModelFiles(
+      argument: path, requiring: try signature.keys(), checksFiles: verify)
     guard !verify || files.bundle != nil else {
       throw ValidationError(
         "'--verify' is for bundles, and \(path) is a \(files.form.rawValue), which has no hashes")

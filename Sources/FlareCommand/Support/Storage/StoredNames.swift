@@ -1,5 +1,7 @@
 import ArgumentParser
+import Bundles
 import Files
+import Models
 import Store
 import Synchronization
 import SystemPackage
@@ -55,6 +57,18 @@ extension FilePath {
       StoreFailure.note(error)
       throw error
     }
+  }
+}
+
+extension ModelFiles {
+  /// Opens what an argument means.
+  ///
+  /// A model of the store is called by its name there, not by that of its directory, which is a digest.
+  init(
+    argument path: FilePath, requiring keys: [VerifyingKey] = [], checksFiles: Bool = false
+  ) throws {
+    try self.init(path, requiring: keys, checksFiles: checksFiles)
+    if let name = try? Store.standard().name(ofBundleAt: path) { self.name = name.shortName }
   }
 }
 
