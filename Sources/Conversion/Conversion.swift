@@ -4,7 +4,7 @@ import Files
 public import Kernels
 import Models
 public import Quantization
-import SystemPackage
+package import SystemPackage
 public import Tensors
 import WeightFiles
 
@@ -141,7 +141,7 @@ public struct Conversion: Sendable {
   }
 
   /// The files, or the directory, that will be there.
-  private var destinations: [FilePath] {
+  package var destinations: [FilePath] {
     guard request.form == .gguf else { return [request.destination] }
     return weightFiles.map { request.destination.removingLastComponent().appending($0.name) }
   }
@@ -161,6 +161,13 @@ public struct Conversion: Sendable {
     let partial = PartialOutput.path(for: request.destination)
     for place in [request.destination, partial] {
       try place.checkApart(from: [request.model.path] + request.adapters.map(\.adapter.path))
+    }
+    let folder = request.destination.removingLastComponent()
+    if request.model.form == .bundle, request.model.path.holds(folder.isEmpty ? "." : folder) {
+      throw FileError(
+        .notReplaceable, request.destination,
+        detail: "it would be in the bundle '\(request.model.path)', whose manifest does not list it"
+      )
     }
     try PartialOutput.checkResumable(request.destination, resumes: request.output.resumes)
     try request.destination.checkSpace(for: diskByteCount - partial.treeByteCount)

@@ -19,7 +19,8 @@ extension ConversionRequest {
     guard probes.isEmpty || form == .bundle else {
       throw ConversionError(
         .usage,
-        "probes are for bundle directories, which 'flare pack' makes one file of. Leave out --probe"
+        "\(destination): probes are for bundle directories, which 'flare pack' makes one file of. Choose "
+          + "a directory"
       )
     }
     if types.planned != nil {

@@ -40,7 +40,7 @@ struct ApplyCommand: ParsableCommand {
 
   func run() throws {
     let kernels = try compute.kernels()
-    let base = try ModelFiles(argument: base)
+    let base = try ModelFiles(wholeArgument: base)
     let bar = ProgressBar("Looking at the base", total: base.weightByteCount, unit: .bytes)
     let files = try bar.during {
       try ModelFiles(delta: delta, on: base, requiring: try signature.keys(), with: kernels) {
@@ -51,8 +51,7 @@ struct ApplyCommand: ParsableCommand {
     let request = ConversionRequest(
       model: files, destination: output,
       form: try to.map { try $0.modelForm } ?? (named == .bundle ? .huggingFace : named),
-      elementType: options.dtype?.elementType, mayReplace: options.overwrite,
-      merging: options.merging)
+      elementType: options.dtype?.elementType, mayReplace: options.overwrite)
     try run(request, outputArguments, with: kernels, json: options.json)
   }
 }

@@ -1,6 +1,7 @@
 import Adapters
 import ArgumentParser
 import Benchmarks
+import Bundles
 import Kernels
 import Models
 import Quantization
@@ -129,7 +130,11 @@ struct BenchCommand: ParsableCommand {
     if let model {
       return try BenchmarkSubject(
         scheme, promptCount: prefill.counts[0], adapters: members, with: kernels
-      ) { try signature.open(model) }
+      ) {
+        let files = try ModelFiles(argument: model, requiring: try signature.keys())
+        try files.bundle?.pieces?.checkAll()
+        return files
+      }
     }
     guard let shape else {
       throw ValidationError("there is no model to measure. Give a MODEL, or '--shape'")

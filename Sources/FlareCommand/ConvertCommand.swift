@@ -62,6 +62,7 @@ struct ConvertCommand: ParsableCommand {
 
   @OptionGroup var adapters: AdapterOptions
   @OptionGroup var split: SplitOptions
+  @OptionGroup var merging: MergingOptions
   @OptionGroup var options: ConversionOptions
   @OptionGroup var signature: SignatureOptions
   @OptionGroup var outputArguments: OutputArguments
@@ -100,7 +101,7 @@ struct ConvertCommand: ParsableCommand {
         form: try to.map { try $0.modelForm } ?? ConversionRequest.Form(destination: output),
         quantization: quantize?.scheme, preset: quantize?.preset,
         elementType: options.dtype?.elementType,
-        isSourceFree: options.noSource, mayReplace: options.overwrite, merging: options.merging)
+        isSourceFree: merging.noSource, mayReplace: options.overwrite, merging: merging.options)
       request.probes = try probes(files)
       try run(request, outputArguments, with: kernels, json: options.json)
     }
@@ -130,8 +131,9 @@ struct ConvertCommand: ParsableCommand {
       [
         ("--adapter", !adapters.adapters.isEmpty), ("--quantize", quantize != nil),
         ("--probe", !probe.isEmpty),
-        ("--dtype", options.dtype != nil), ("--no-source", options.noSource),
-        ("--source-alignment", options.sourceAlignment != nil), ("--json", options.json),
+        ("--dtype", options.dtype != nil), ("--no-source", merging.noSource),
+        ("--source-alignment", merging.sourceAlignment != nil),
+        ("--allow-zero", merging.allowZero), ("--json", options.json),
         another,
       ] + outputArguments.given
     guard let option = given.first(where: \.1)?.0 else { return }

@@ -46,6 +46,7 @@ struct ExportCommand: ParsableCommand {
 
   @OptionGroup var adapters: AdapterOptions
   @OptionGroup var signature: SignatureOptions
+  @OptionGroup var merging: MergingOptions
   @OptionGroup var options: ConversionOptions
   @OptionGroup var outputArguments: OutputArguments
   @OptionGroup var compute: ComputeOptions
@@ -56,6 +57,13 @@ struct ExportCommand: ParsableCommand {
     }
     guard hf == nil || quantize == nil else {
       throw ValidationError("'--quantize' is for --ollama; a hub folder holds float weights")
+    }
+    guard quantize?.scheme == nil else {
+      throw ValidationError(
+        "int8 and int4 are for Flare's bundles. Choose a preset for Ollama, such as q4_k_m")
+    }
+    guard ollama == nil || outputArguments.maxShardSize == nil else {
+      throw ValidationError("'--max-shard-size' is for --hf; a Modelfile names one file of weights")
     }
     guard ollama == nil || quality == nil else {
       throw ValidationError("'--quality' is for the model card of --hf")
@@ -69,8 +77,8 @@ struct ExportCommand: ParsableCommand {
     if let hf {
       var request = ConversionRequest(
         model: files, adapters: members, destination: hf, form: .huggingFace,
-        elementType: options.dtype?.elementType, isSourceFree: options.noSource,
-        mayReplace: options.overwrite, merging: options.merging)
+        elementType: options.dtype?.elementType, isSourceFree: merging.noSource,
+        mayReplace: options.overwrite, merging: merging.options)
       let card = try card(of: files, with: kernels)
       request.additionalFiles = { conversion in [("README.md", card.text(for: conversion))] }
       try run(request, outputArguments, with: kernels, json: options.json)
@@ -80,7 +88,7 @@ struct ExportCommand: ParsableCommand {
       let request = ConversionRequest(
         model: files, adapters: members, destination: ollama.appending(name), form: .gguf,
         preset: quantize?.preset, elementType: options.dtype?.elementType,
-        isSourceFree: options.noSource, mayReplace: options.overwrite, merging: options.merging)
+        isSourceFree: merging.noSource, mayReplace: options.overwrite, merging: merging.options)
       let modelfile = try OllamaModelfile(weights: name, of: files, license: license)
       try run(request, outputArguments, with: kernels, json: options.json)
       if !outputArguments.plan {

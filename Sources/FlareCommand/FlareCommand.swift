@@ -56,7 +56,7 @@ struct FlareCommand: AsyncParsableCommand {
   }
 
   private static func end(with error: any FlareError) -> Never {
-    standardError.write("flare: \(printable("\(error)"))\(pullHint(after: error))\n")
+    standardError.write("flare: \(printable("\(error)"))\(storeHint(after: error))\n")
     exit(withError: error.kind.exitCode)
   }
 }

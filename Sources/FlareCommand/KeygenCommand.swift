@@ -22,11 +22,13 @@ struct KeygenCommand: ParsableCommand {
 
   func run() throws {
     let (secret, open) = (FilePath(output.string + ".key"), FilePath(output.string + ".pub"))
+    for file in [secret, open] where file.exists {
+      throw FileError(.notReplaceable, file, detail: "it may be a key that is still needed")
+    }
     let key = SigningKey()
     // The public file first: a private key is never left without the half that others need.
     let file = try NewFile(open)
     try file.write(key.verifyingKey.pem)
-    guard !secret.exists else { throw FileError(.exists, secret) }
     try file.commit()
     try key.write(to: secret)
     standardOutput.write("wrote \(secret) (keep it to yourself) and \(open), \(key.verifyingKey)\n")

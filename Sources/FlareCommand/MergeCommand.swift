@@ -39,6 +39,7 @@ struct MergeCommand: ParsableCommand {
   @OptionGroup var adapters: AdapterOptions
   @OptionGroup var combination: CombinationOptions
   @OptionGroup var signature: SignatureOptions
+  @OptionGroup var merging: MergingOptions
   @OptionGroup var options: ConversionOptions
   @OptionGroup var outputArguments: OutputArguments
   @OptionGroup var compute: ComputeOptions
@@ -59,7 +60,7 @@ struct MergeCommand: ParsableCommand {
 
   func run() throws {
     let kernels = try compute.kernels()
-    var merging = options.merging
+    var merging = merging.options
     merging.mergesIntoQuantized = intoQuantized
     merging.combination = combination.method
     let files = try signature.open(base)
@@ -69,7 +70,7 @@ struct MergeCommand: ParsableCommand {
       destination: output,
       form: intoQuantized ? ConversionRequest.Form(destination: output) : .huggingFace,
       elementType: options.dtype?.elementType,
-      isSourceFree: options.noSource, mayReplace: options.overwrite, merging: merging)
+      isSourceFree: self.merging.noSource, mayReplace: options.overwrite, merging: merging)
     try run(
       request, outputArguments, with: kernels, json: options.json, verifies: verify)
   }

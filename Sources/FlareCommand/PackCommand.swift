@@ -53,13 +53,16 @@ struct PackCommand: ParsableCommand {
 
   func run() throws {
     guard bundle.exists else { throw FileError(.notFound, bundle) }
+    guard !bundle.isRegularFile || !Bundle.isBundle(bundle) || deltaFrom != nil else {
+      throw ValidationError("\(bundle) is packed already")
+    }
     try output.checkApart(from: [bundle])
     guard base == nil || deltaFrom == nil else {
       throw ValidationError("'--base' is for adapters and '--delta-from' for models; give one")
     }
-    if let deltaFrom { return try pack(deltaFrom: try ModelFiles(argument: deltaFrom)) }
-    if let base { return try pack(adapterFor: try ModelFiles(argument: base)) }
-    guard !AdapterConversion.isAdapter(bundle) else {
+    if let deltaFrom { return try pack(deltaFrom: try ModelFiles(wholeArgument: deltaFrom)) }
+    if let base { return try pack(adapterFor: try ModelFiles(wholeArgument: base)) }
+    guard Bundle.isBundle(bundle) || !AdapterConversion.isAdapter(bundle) else {
       throw ValidationError(
         "\(bundle) is an adapter, which is packed with the identity of its base. Pass --base")
     }
@@ -81,7 +84,7 @@ struct PackCommand: ParsableCommand {
 extension PackCommand {
   fileprivate func pack(deltaFrom base: ModelFiles) throws {
     try output.checkApart(from: [base.path])
-    let model = try ModelFiles(argument: bundle)
+    let model = try ModelFiles(wholeArgument: bundle)
     let bar = ProgressBar(
       "Comparing", total: base.weightByteCount + model.weightByteCount, unit: .bytes)
     let packaging = try bar.during {
@@ -104,6 +107,11 @@ extension PackCommand {
   }
 
   fileprivate func pack(adapterFor base: ModelFiles) throws {
+    guard !Bundle.isBundle(bundle) else {
+      throw ValidationError(
+        "\(bundle) is a bundle already, and knows its base. Leave out --base to make one file of it"
+      )
+    }
     let bar = ProgressBar(
       "Looking at the base", total: base.weightByteCount,
       unit: .bytes)

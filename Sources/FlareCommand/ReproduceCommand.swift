@@ -43,7 +43,7 @@ struct ReproduceCommand: ParsableCommand {
   func run() throws {
     try output.checkApart(from: [manifest, model] + adapters)
     let reproduction = try Reproduction(
-      manifest, model: try ModelFiles(argument: model), adapters: adapters, to: output,
+      manifest, model: try ModelFiles(wholeArgument: model), adapters: adapters, to: output,
       requiring: try signature.keys(), mayReplace: overwrite, with: try compute.kernels())
     let progress = ConversionProgress(.auto, total: reproduction.conversion.byteCount)
     var difference: String?
@@ -54,7 +54,9 @@ struct ReproduceCommand: ParsableCommand {
         "\(output): all \(count) files are those of \(manifest), byte for byte\n")
       return
     }
-    standardError.write("flare: \(output): \(difference), so that it is not \(manifest)\n")
+    standardError.write(
+      "flare: \(output): \(difference), so that it is not \(manifest). It is kept, to be compared\n"
+    )
     throw ExitCode(65)
   }
 }

@@ -173,7 +173,10 @@ public struct ModelFiles: Sendable {
     guard names.contains(configurationName) || names.contains(BundleManifest.fileName) else {
       throw FileError(.notReplaceable, path, detail: "it is a directory that holds no model")
     }
-    if let name = names.first(where: { !isPartOfModel($0) }) {
+    let listed = (try? BundleManifest(inDirectory: path))?.files.compactMap {
+      FilePath($0.path).components.first?.string
+    }
+    if let name = names.first(where: { !isPartOfModel($0) && listed?.contains($0) != true }) {
       throw FileError(
         .notReplaceable, path, detail: "it holds '\(name)', which is no part of a model")
     }

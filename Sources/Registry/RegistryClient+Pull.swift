@@ -44,8 +44,8 @@ extension RegistryClient {
         try files.append(PulledFile(layer, digest, source))
         continue
       }
-      try await fetchBlob(layer.blob, from: reference, into: blobs, progress: progress)
-      fetchedByteCount += layer.blob.byteCount
+      fetchedByteCount += try await fetchBlob(
+        layer.blob, from: reference, into: blobs, progress: progress)
       var digest = layer.blob.digest
       if layer.packing != .raw {
         spent.append(blobs.path(of: digest))

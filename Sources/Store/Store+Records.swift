@@ -72,7 +72,10 @@ extension Store {
 
   /// Where all records are, and the names that their places stand for.
   func recordFiles() throws(FileError) -> [(path: FilePath, name: StoreName?)] {
-    guard names.exists else { return [] }
+    guard names.exists else {
+      guard !path.exists || path.isDirectory else { throw FileError(.notADirectory, path) }
+      return []
+    }
     return try names.records().map { path in
       var place = path
       return (path, place.removePrefix(names) ? StoreName(recordPath: place) : nil)

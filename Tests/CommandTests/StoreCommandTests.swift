@@ -81,6 +81,15 @@ struct StoreCommandTests {
     }
   }
 
+  @Test func `a store that is a file is not an empty one`() throws {
+    try withTemporaryDirectory { folder in
+      let place = Place(bundle: folder.appending("model"), store: folder.appending("store"))
+      try place.store.overwrite("x")
+      let list = try place.flare("list")
+      #expect(list.exitCode == 65 && list.errors.contains("store: not a directory"))
+    }
+  }
+
   @Test func `adapters are listed with kind and rank, and a delta with its base`() throws {
     try withTemporaryDirectory { folder in
       let place = Place(bundle: folder.appending("model"), store: folder.appending("store"))

@@ -53,6 +53,21 @@ struct ResumeTests {
     }
   }
 
+  @Test(arguments: ["notes.txt", "files"])
+  func `a folder of somebody else where a run would put its files is left alone`(
+    name: String
+  ) throws {
+    try withTemporaryDirectory { folder in
+      let note = folder.appending("out.partial").appending(name)
+      try note.writeNew("mine")
+      let conversion = try Conversion(
+        Self.request("bundle", to: folder.appending("out"), with: kernels), with: kernels)
+      let error = #expect(throws: ConversionError.self) { try conversion.check() }
+      #expect(error?.description.contains("holds '\(name)', which is of no such run") == true)
+      #expect(try note.readText() == "mine")
+    }
+  }
+
   @Test(arguments: ["hf", "bundle", "flare", "gguf"])
   func `a run that is killed anywhere and gone on with gives the bytes of one run`(
     form: String

@@ -294,7 +294,7 @@ struct AuthenticationTests {
         try await withTemporaryDirectory { [configuration] folder in
           let blobs = try BlobDirectory(folder.appending("blobs"))
           try await RegistryClient.withClient(configuration) { client in
-            try await client.fetchBlob(
+            _ = try await client.fetchBlob(
               Self.server.blob, from: RegistryReference("\(stub.host)/a/b"), into: blobs)
           }
           #expect(try blobs.path(of: Self.server.blob.digest).readBytes() == Self.server.bytes)

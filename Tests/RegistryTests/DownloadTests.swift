@@ -15,17 +15,17 @@ struct DownloadTests {
   private func fetch(
     from stub: StubServer, holding before: [UInt8]? = nil,
     configuration: RegistryClient.Configuration = .test, blob: Descriptor = Self.server.blob
-  ) async throws -> (bytes: [UInt8], log: EventLog) {
+  ) async throws -> (bytes: [UInt8], fetchedByteCount: Int, log: EventLog) {
     try await withTemporaryDirectory { folder in
       let blobs = try BlobDirectory(folder.appending("blobs"))
       if let before { try blobs.path(of: blob.digest).overwrite(before) }
       let log = EventLog()
-      try await RegistryClient.withClient(configuration) { client in
+      let fetchedByteCount = try await RegistryClient.withClient(configuration) { client in
         try await client.fetchBlob(
           blob, from: RegistryReference("\(stub.host)/team/m"), into: blobs,
           progress: log.progress)
       }
-      return (try blobs.path(of: blob.digest).readBytes(), log)
+      return (try blobs.path(of: blob.digest).readBytes(), fetchedByteCount, log)
     }
   }
 
@@ -50,7 +50,8 @@ struct DownloadTests {
     try await StubServer.serving { request, _ in
       Self.server.answer(request)
     } during: { stub in
-      let (bytes, log) = try await fetch(from: stub)
+      let (bytes, fetched, log) = try await fetch(from: stub)
+      #expect(fetched == bytes.count)
       #expect(bytes == Self.server.bytes)
       #expect(log.movedByteCount == bytes.count)
       #expect(stub.requests.map(\.line) == ["GET /v2/team/m/blobs/\(Self.server.blob.digest)"])
@@ -62,7 +63,8 @@ struct DownloadTests {
     try await StubServer.serving { request, before in
       Self.server.answer(request, cut: before.isEmpty ? 100_000 : nil)
     } during: { stub in
-      let (bytes, log) = try await fetch(from: stub)
+      let (bytes, fetched, log) = try await fetch(from: stub)
+      #expect(fetched == bytes.count)
       #expect(bytes == Self.server.bytes)
       #expect(log.movedByteCount == bytes.count)
       #expect(log.retries.map(\.error.code) == [.unreachable])
@@ -78,7 +80,7 @@ struct DownloadTests {
     try await StubServer.serving { request, _ in
       Self.server.answer(request, cut: 40_000)
     } during: { stub in
-      let (bytes, _) = try await fetch(from: stub)
+      let (bytes, _, _) = try await fetch(from: stub)
       #expect(bytes == Self.server.bytes)
       #expect(stub.requests.count > RegistryClient.Configuration.test.retries.maximumAttempts)
     }
@@ -88,7 +90,9 @@ struct DownloadTests {
     try await StubServer.serving { request, _ in
       Self.server.answer(request)
     } during: { stub in
-      let (bytes, log) = try await fetch(from: stub, holding: Array(Self.server.bytes[..<200_000]))
+      let (bytes, fetched, log) = try await fetch(
+        from: stub, holding: Array(Self.server.bytes[..<200_000]))
+      #expect(fetched == 100_000)
       #expect(bytes == Self.server.bytes)
       #expect(stub.requests.map { $0.headers.first(name: "Range") } == ["bytes=200000-"])
       #expect(log.movedByteCount == bytes.count)
@@ -99,7 +103,7 @@ struct DownloadTests {
     try await StubServer.serving { request, _ in
       Self.server.answer(request)
     } during: { stub in
-      let (_, log) = try await fetch(from: stub, holding: Self.server.bytes)
+      let (_, _, log) = try await fetch(from: stub, holding: Self.server.bytes)
       #expect(stub.requests.isEmpty)
       #expect(log.movedByteCount == Self.server.bytes.count)
     }
@@ -112,7 +116,8 @@ struct DownloadTests {
     try await StubServer.serving { request, _ in
       Self.server.answer(request)
     } during: { stub in
-      let (bytes, log) = try await fetch(from: stub, holding: before)
+      let (bytes, fetched, log) = try await fetch(from: stub, holding: before)
+      #expect(fetched == bytes.count)
       #expect(bytes == Self.server.bytes)
       #expect(log.movedByteCount == bytes.count)
       // All of it was asked for.
@@ -124,7 +129,7 @@ struct DownloadTests {
     try await StubServer.serving { _, before in
       StubServer.Answer(.ok, body: Self.server.bytes, cut: before.isEmpty ? 100_000 : nil)
     } during: { stub in
-      let (bytes, log) = try await fetch(from: stub)
+      let (bytes, _, log) = try await fetch(from: stub)
       #expect(bytes == Self.server.bytes)
       #expect(log.movedByteCount == bytes.count)
     }
@@ -177,7 +182,7 @@ struct DownloadTests {
           body: Array(Self.server.bytes[5...]))
         : Self.server.answer(request)
     } during: { stub in
-      let (bytes, _) = try await fetch(from: stub, holding: Array(Self.server.bytes[..<7]))
+      let (bytes, _, _) = try await fetch(from: stub, holding: Array(Self.server.bytes[..<7]))
       #expect(bytes == Self.server.bytes)
     }
   }
@@ -203,7 +208,7 @@ struct DownloadTests {
       before.count < 2
         ? StubServer.Answer(.init(statusCode: status)) : Self.server.answer(request)
     } during: { stub in
-      let (bytes, log) = try await fetch(from: stub)
+      let (bytes, _, log) = try await fetch(from: stub)
       #expect(bytes == Self.server.bytes)
       #expect(log.retries.map(\.error.code) == [.refused, .refused])
     }
@@ -225,7 +230,7 @@ struct DownloadTests {
       before.isEmpty
         ? StubServer.Answer(.tooManyRequests, ["Retry-After": "1"]) : Self.server.answer(request)
     } during: { stub in
-      let (_, log) = try await fetch(from: stub)
+      let (_, _, log) = try await fetch(from: stub)
       #expect(log.retries.map(\.delay) == [.seconds(1)])
     }
     try await StubServer.serving { _, _ in

@@ -41,6 +41,10 @@ public struct ModelCard: Sendable {
     ]
     lines.append(
       "- Base: \(code(baseName))\(baseFingerprint.map { ", fingerprint \(code($0))" } ?? "")")
+    if request.model.isQuantized {
+      lines.append(
+        "- Its weights were quantized before: they are those of the quantized form, as floats")
+    }
     for (record, residue) in conversion.appliedAdapters {
       let count = record.mergedModules.count
       let rest =

@@ -55,7 +55,7 @@ final class PartialOutput: OutputDirectory, Sendable {
     PendingOutputs.insert(path)
     if journal.hasCheckpoints { PendingOutputs.keep(path) }
     guard !isComplete else { return }
-    _ = try makeDirectories("files", in: path, for: destination)
+    _ = try makeDirectories(FilePath(Self.filesName), in: path, for: destination)
     try keepOnly(Set(checkpointedFiles), in: files, "")
   }
 
@@ -85,11 +85,17 @@ final class PartialOutput: OutputDirectory, Sendable {
     Journal.entries(at: path(for: destination).appending(Journal.fileName)).contains(.complete)
   }
 
-  /// Checks that there is no earlier run unless it may be gone on with.
+  /// Checks that there is no earlier run unless it may be gone on with, and nothing else in its place.
   static func checkResumable(
     _ destination: FilePath, resumes: Bool
   ) throws(ConversionError) {
     let path = path(for: destination)
+    if let name = foreignEntry(of: path) {
+      throw ConversionError(
+        .cannotWrite,
+        "\(path): is where a run for '\(destination)' puts its files, and holds '\(name)', which is of no "
+          + "such run. Move it away, or choose another destination")
+    }
     guard !resumes, path.exists, holdsWork(path) else { return }
     throw ConversionError(
       .cannotWrite,
@@ -103,7 +109,17 @@ final class PartialOutput: OutputDirectory, Sendable {
     Journal.entries(at: path.appending(Journal.fileName)).holdWork
   }
 
-  private var files: FilePath { path.appending("files") }
+  /// Something in the folder that no run left there: it would be removed with the folder in the end.
+  private static func foreignEntry(of path: FilePath) -> String? {
+    let names = (try? path.directoryEntries()) ?? []
+    // The journal is there before anything else.
+    let own = names.contains(Journal.fileName) ? [Journal.fileName, filesName] : []
+    return names.first { !own.contains($0) }
+  }
+
+  private static let filesName = "files"
+
+  private var files: FilePath { path.appending(Self.filesName) }
 
   /// What earlier runs measured of tensors that they wrote.
   var measurements: [MergeMeasurements.Record] {

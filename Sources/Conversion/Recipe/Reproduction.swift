@@ -116,6 +116,13 @@ public struct Reproduction: Sendable {
           "has another '\(file.path)': \(own.sha256.prefix(12)), expected \(file.sha256.prefix(12))"
       }
     }
-    return "has another manifest"
+    return "has another manifest\(Self.difference(actual.text, expected.text))"
+  }
+
+  /// The members of a manifest that differ, as the end of a sentence.
+  private static func difference(_ actual: String, _ expected: String) -> String {
+    let documents = [actual, expected].map { (try? JSONValue(parsing: $0))?.object ?? [:] }
+    let keys = Set(documents.flatMap(\.keys)).filter { documents[0][$0] != documents[1][$0] }
+    return keys.isEmpty ? "" : ", in \(keys.sorted().map { "'\($0)'" }.joined(separator: ", "))"
   }
 }

@@ -1,5 +1,4 @@
-import Adapters
-public import ArgumentParser
+import ArgumentParser
 import Conversion
 import JSON
 import Kernels
@@ -12,44 +11,12 @@ struct ConversionOptions: ParsableArguments {
   @Option(help: "Write float weights as f32, f16 or bf16 (default: as they are).")
   var dtype: FloatTypeArgument?
 
-  @Flag(
-    help: ArgumentHelp(
-      "Merge FLARE's q and v as plain LoRA, for use without a source text.",
-      discussion: "The result cannot read a source any more."))
-  var noSource = false
-
-  @Option(
-    help: ArgumentHelp(
-      "How what stays a FLARE adapter pairs source and target: right or last (default: what the "
-        + "adapter says).", valueName: "alignment"))
-  var sourceAlignment: SourceAlignment?
-
-  @Option(
-    help: "Round a merged weight once (as PEFT does), or twice (as its safe merge does).")
-  var rounding: MergeRounding = .once
-
-  @Flag(help: "Let a module pass whose delta is zero.")
-  var allowZero = false
-
   @Flag(help: "Replace the model that is at the destination.")
   var overwrite = false
 
   @Flag(help: "Print the report as JSON.")
   var json = false
 }
-
-extension ConversionOptions {
-  /// How adapters are merged.
-  var merging: MergeOptions {
-    var merging = MergeOptions()
-    merging.rounding = rounding
-    merging.allowsZero = allowZero
-    merging.sourceAlignment = sourceAlignment
-    return merging
-  }
-}
-
-extension MergeRounding: ExpressibleByArgument {}
 
 enum FloatTypeArgument: String, ExpressibleByArgument, CaseIterable {
   case f32, f16, bf16

@@ -17,13 +17,19 @@ struct ConversionReport {
     self.seconds = seconds
   }
 
+  private var writtenByteCount: Int {
+    conversion.destinations.reduce(0) { $0 + $1.treeByteCount }
+  }
+
   var text: String {
     let ledger = LedgerText(conversion.mergePlan.ledger, conversion.measurements).text
     let types = TypeSummary(conversion.tensors.tensorInfos)
+    let places = conversion.destinations
+    let more = places.count > 1 ? " and \(places.count - 1) more" : ""
     let fields = [
-      ("wrote", "\(conversion.request.destination)"),
+      ("wrote", places.first.map { "\($0)\(more)" } ?? ""),
       ("weights", types.text),
-      ("on disk", byteText(conversion.request.destination.treeByteCount)),
+      ("on disk", byteText(writtenByteCount)),
       ("time", durationText(seconds)),
     ]
     let tables = [ledger, RequantizationText(conversion.requantizations).text]
@@ -35,7 +41,8 @@ struct ConversionReport {
     var document: JSONObject = [
       "destination": .string(conversion.request.destination.string),
       "form": .string(conversion.request.form.rawValue),
-      "bytes": .integer(conversion.request.destination.treeByteCount),
+      "files": .array(conversion.destinations.map { .string($0.string) }),
+      "bytes": .integer(writtenByteCount),
       "seconds": .number(seconds),
       "rounding": .string(conversion.request.merging.rounding.rawValue),
       "ledger": .array(conversion.ledgerJSON),

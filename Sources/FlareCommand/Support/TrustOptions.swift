@@ -24,14 +24,11 @@ struct SignatureOptions: ParsableArguments {
     try requireSignature.map { try VerifyingKey(contentsOf: $0) }
   }
 
-  /// Opens the model at `path`, of which every byte is checked before it is used when a signature is
-  /// required: what is written has hashes of its own, and nothing damaged may get some.
+  /// Opens the model at `path` for a command that makes another of it.
   ///
   /// - Throws: a `FlareError` when it is no model, damaged, or not signed as is required.
   func open(_ path: FilePath) throws -> ModelFiles {
-    let files = try ModelFiles(argument: path, requiring: try keys())
-    try files.bundle?.pieces?.checkAll()
-    return files
+    try ModelFiles(wholeArgument: path, requiring: try keys())
   }
 }
 

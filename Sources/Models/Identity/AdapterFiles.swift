@@ -32,13 +32,13 @@ public struct AdapterFiles: Sendable {
       package = nil
       return
     }
-    let bundle = try Bundle(path, requiring: keys, checksFiles: !keys.isEmpty)
     // An adapter is read whole, so all of it is checked at once.
+    let bundle = try Bundle(path, requiring: keys, checksFiles: true)
     try bundle.pieces?.checkAll()
     guard bundle.manifest.kind == .adapter else {
       throw ModelError(
         .identity,
-        "\(path): is a bundle of a \(bundle.manifest.kind.rawValue), expected an adapter")
+        "\(path): is a bundle of the kind '\(bundle.manifest.kind.rawValue)', expected an adapter")
     }
     package = bundle
   }

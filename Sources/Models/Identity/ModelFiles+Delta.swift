@@ -17,13 +17,15 @@ extension ModelFiles {
     delta path: FilePath, on base: ModelFiles, requiring keys: [VerifyingKey] = [],
     with kernels: Kernels, progress: ByteProgress? = nil
   ) throws {
-    let bundle = try Bundle(path, requiring: keys)
+    // What is made of it gets hashes of its own, so nothing damaged may go in.
+    let bundle = try Bundle(path, requiring: keys, checksFiles: true)
     try bundle.pieces?.checkAll()
     guard bundle.manifest.kind == .delta, let delta = bundle.manifest.delta,
       let expected = bundle.manifest.base
     else {
       throw ModelError(
-        .identity, "\(path): is a bundle of a \(bundle.manifest.kind.rawValue), expected a delta")
+        .identity,
+        "\(path): is a bundle of the kind '\(bundle.manifest.kind.rawValue)', expected a delta")
     }
     let actual = try IdentityCache().identity(of: base, with: kernels, progress: progress)
     guard actual.fingerprint == expected.fingerprint else {

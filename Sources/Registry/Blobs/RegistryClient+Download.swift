@@ -9,20 +9,23 @@ extension RegistryClient {
   /// one, only the rest is asked for. The blob is never longer than its descriptor says, and has its
   /// digest when this returns.
   ///
+  /// - Returns: how many bytes of it were not there.
   /// - Throws: `RegistryError` or `FileError`.
+  @discardableResult
   public func fetchBlob(
     _ blob: Descriptor, from reference: RegistryReference, into blobs: BlobDirectory,
     progress: TransferProgress? = nil
-  ) async throws {
+  ) async throws -> Int {
     let file = try BlobFile(blobs.path(of: blob.digest), limit: blob.byteCount)
     let meter = ProgressMeter(progress)
     meter.move(to: file.byteCount)
-    let isResumed = file.byteCount > 0
+    var keptByteCount = file.byteCount
     if file.byteCount < blob.byteCount {
       try await fetchRest(of: blob, from: reference, into: file, meter, progress)
     }
-    if file.digest != blob.digest, isResumed {
+    if file.digest != blob.digest, keptByteCount > 0 {
       // What was there before may be to blame.
+      keptByteCount = 0
       try file.empty()
       meter.move(to: 0)
       try await fetchRest(of: blob, from: reference, into: file, meter, progress)
@@ -33,6 +36,7 @@ extension RegistryClient {
       throw blob.mismatch(digest, in: reference)
     }
     try file.synchronize()
+    return blob.byteCount - keptByteCount
   }
 
   private func fetchRest(

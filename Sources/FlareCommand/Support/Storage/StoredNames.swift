@@ -70,6 +70,13 @@ extension ModelFiles {
     try self.init(path, requiring: keys, checksFiles: checksFiles)
     if let name = try? Store.standard().name(ofBundleAt: path) { self.name = name.shortName }
   }
+
+  /// The same for a model that something is made of, after every byte of a bundle was checked: what is
+  /// written has hashes of its own, and nothing damaged may get some.
+  init(wholeArgument path: FilePath, requiring keys: [VerifyingKey] = []) throws {
+    try self.init(argument: path, requiring: keys, checksFiles: true)
+    try bundle?.pieces?.checkAll()
+  }
 }
 
 /// Why the store could not give what an argument means.
@@ -86,10 +93,15 @@ enum StoreFailure {
   }
 }
 
-/// What to say beside an error that a path is missing, when it is spelled like a model in a registry.
-func pullHint(after error: any FlareError) -> String {
-  guard let error = error as? FileError, error.code == .notFound, error.path.string.contains(":"),
-    let name = try? StoreName(error.path.string), name.reference != nil
+/// What to say beside an error that a path is missing, when it is a name of the store where none can
+/// be used, or is spelled like a model in a registry.
+func storeHint(after error: any FlareError) -> String {
+  guard let error = error as? FileError, error.code == .notFound,
+    let name = try? StoreName(error.path.string)
   else { return "" }
+  if (try? Store.standard())?.contains(name) == true {
+    return ". The store has that name, but this needs a file or directory of its own"
+  }
+  guard error.path.string.contains(":"), name.reference != nil else { return "" }
   return ", and no name in the store. 'flare pull \(name)' fetches it"
 }
