@@ -40,7 +40,9 @@ extension BundleManifest {
     }
     guard directory.appending(Self.fileName).exists else {
       throw BundleError(
-        .malformedManifest, directory, "holds no '\(Self.fileName)' and so is no bundle")
+        .malformedManifest, directory,
+        "holds no '\(Self.fileName)' and so is no bundle. 'flare convert MODEL -o DIR' makes one"
+      )
     }
   }
 

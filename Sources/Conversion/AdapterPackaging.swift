@@ -72,7 +72,10 @@ public struct AdapterPackaging: Sendable {
     let staging = try TemporaryDirectory()
     let source = isPEFT ? path : staging.path.appending("adapter")
     if !isPEFT { try adapter.writePEFT(to: source) }
-    let others = ["README.md", "LICENSE"].filter { isPEFT && path.appending($0).isRegularFile }
+    // A trainer that adds tokens leaves its tokenizer beside the adapter.
+    let others = (["README.md"] + ModelFiles.companionNames).filter {
+      isPEFT && path.appending($0).isRegularFile
+    }
     return try (names + others).map { ($0, try MappedFile(source.appending($0))) }
   }
 }

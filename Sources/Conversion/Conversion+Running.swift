@@ -1,6 +1,7 @@
 import Adapters
 import Files
 import JSON
+import Quantization
 import SystemPackage
 import Tensors
 
@@ -113,6 +114,11 @@ extension Conversion {
       "format": "flare-journal", "version": 1, "program": .string("flare \(flareVersion)"),
       "destination": .string(request.destination.lastComponent?.string ?? ""),
       "form": .string(request.form.rawValue),
+      "type of floats": .string(request.elementType.map { "\($0)" } ?? "as they are"),
+      "quantization": .string(
+        request.quantization.map { "\($0)" } ?? request.preset?.rawValue ?? "none"),
+      "largest file": .string(
+        request.output.maximumShardByteCount.map { "\($0) bytes" } ?? "any size"),
       "rounding": .string(request.merging.rounding.rawValue),
       "no source": .boolean(request.isSourceFree),
       "into quantized": .boolean(request.merging.mergesIntoQuantized),
@@ -121,10 +127,10 @@ extension Conversion {
       "weights of adapters": .array(request.adapters.map { .number(Double($0.weight)) }),
       "order of adapters": .array(request.adapters.map { .string($0.adapter.path.string) }),
     ]
-    for file in weightFiles {
-      header["tensors of \(file.name)"] = .string(file.layout.fingerprint)
-    }
     header["sources"] = sources.json
+    // What all of the above and the model lead to; it differs by itself when rules for types do.
+    header["tensors"] = .object(
+      JSONObject(weightFiles.map { ($0.name, .string($0.layout.fingerprint)) }))
     return header
   }
 }

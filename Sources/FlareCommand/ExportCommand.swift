@@ -35,7 +35,7 @@ struct ExportCommand: ParsableCommand {
   var quantize: QuantizationArgument?
 
   @Option(
-    help: "The licence: an SPDX expression or a name (default: what a bundle or LICENSE says).")
+    help: "The licence: an SPDX expression or a name (default: what a bundle says).")
   var license: String?
 
   @Option(help: "What the base is called on a hub (default: the name of its path).")
@@ -84,12 +84,16 @@ struct ExportCommand: ParsableCommand {
       try run(request, outputArguments, with: kernels, json: options.json)
     } else if let ollama {
       let name = "\(files.name).gguf"
+      guard PlainPath.isPlain(name) else {
+        throw ValidationError("'\(name)' cannot stand in a Modelfile. Rename the model")
+      }
       let folder = try EmptyFolder(ollama, holding: [name, "\(name).partial", "Modelfile"])
       let request = ConversionRequest(
         model: files, adapters: members, destination: ollama.appending(name), form: .gguf,
         preset: quantize?.preset, elementType: options.dtype?.elementType,
         isSourceFree: merging.noSource, mayReplace: options.overwrite, merging: merging.options)
-      let modelfile = try OllamaModelfile(weights: name, of: files, license: license)
+      let modelfile = try OllamaModelfile(
+        weights: name, of: files, license: license ?? files.bundle?.manifest.license)
       try run(request, outputArguments, with: kernels, json: options.json)
       if !outputArguments.plan {
         let file = try NewFile(ollama.appending("Modelfile"), mayReplace: options.overwrite)

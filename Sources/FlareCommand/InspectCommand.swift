@@ -1,4 +1,5 @@
 import ArgumentParser
+import Bundles
 import Conversion
 import SystemPackage
 
@@ -34,6 +35,8 @@ struct InspectCommand: ParsableCommand {
         try Description(ofCheckpoint: path, listsTensors: tensors)
       } else if AdapterConversion.isAdapter(path) {
         try Self.describeAdapter(path, listsTensors: tensors)
+      } else if Bundle.isBundle(path), try BundleManifest(at: path).kind == .delta {
+        try Description(ofDelta: path, listsTensors: tensors)
       } else {
         try Description(ofModel: path, listsTensors: tensors)
       }

@@ -94,7 +94,7 @@ struct VerifyCommand: ParsableCommand {
           + signatureText(result.signers, expecting: keys))
       if let probes {
         standardOutput.write(
-          "\(bundle): \(probes.count) probes give the logits they gave, within "
+          "\(bundle): \(probes.count) \(probes.count == 1 ? "probe gives" : "probes give") the logits of packing, within "
             + "\(scientificText(Double(probes.largestDifference)))\n")
       }
     }

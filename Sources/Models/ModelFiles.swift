@@ -139,7 +139,7 @@ public struct ModelFiles: Sendable {
   static let tokenizerName = "tokenizer.json"
 
   /// Names of the files beside the weights that belong to a model and move with it.
-  private static let companionNames = [
+  package static let companionNames = [
     generationName, tokenizerName, "tokenizer_config.json", "tokenizer.model",
     "special_tokens_map.json", "chat_template.jinja", "added_tokens.json", "LICENSE",
   ]

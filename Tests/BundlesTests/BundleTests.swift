@@ -165,7 +165,9 @@ struct BundleTests {
     try withTemporaryDirectory { directory in
       let empty = #expect(throws: BundleError.self) { try Bundle(directory) }
       #expect(
-        empty?.description == "\(directory): holds no 'manifest.json' and so is no bundle")
+        empty?.description
+          == "\(directory): holds no 'manifest.json' and so is no bundle. 'flare convert MODEL -o DIR' makes one"
+      )
       let absent = directory.appending("absent")
       let missing = #expect(throws: FileError.self) { try Bundle(absent) }
       #expect(missing?.description == "\(absent): no such file or directory")

@@ -118,7 +118,10 @@ struct TamperTests {
     + "changed since"
 
   private static let others = [
-    Row("manifest.json removed", "B: holds no 'manifest.json' and so is no bundle") {
+    Row(
+      "manifest.json removed",
+      "B: holds no 'manifest.json' and so is no bundle. 'flare convert MODEL -o DIR' makes one"
+    ) {
       $0.file("manifest.json").removeItem()
     },
     Row("a file added", "B: holds 'run.sh', which the manifest does not list") {

@@ -66,4 +66,33 @@ struct DestinationTests {
       "flare", ["apply", "d", "--base", base, "-o", "o", "--no-source"])
     #expect(refused.exitCode == 64 && refused.errors.contains("--no-source"))
   }
+
+  @Test func `the plan of a GGUF file with factors of rope leads to that file`() throws {
+    try withTemporaryDirectory { folder in
+      let convert = ["convert", base, "-o", "m.gguf"]
+      let plan = try flare(convert + ["--plan", "--json"], in: folder).output
+      #expect(plan.contains("rope_freqs.weight"))
+      try folder.appending("plan.json").overwrite(plan)
+      #expect(try flare(convert, in: folder).exitCode == 0)
+      let bytes = try folder.appending("m.gguf").readBytes()
+      let planned = try flare(convert + ["--plan-file", "plan.json", "--overwrite"], in: folder)
+      #expect(planned.exitCode == 0, "\(planned.errors)")
+      #expect(try folder.appending("m.gguf").readBytes() == bytes)
+    }
+  }
+
+  @Test func `a delta says which model it changes`() throws {
+    try withTemporaryDirectory { folder in
+      let adapter = BundleTests.base.removingLastComponent().appending("task-lora").string
+      for arguments in [
+        ["merge", base, "--adapter", adapter, "-o", "tuned"],
+        ["pack", "tuned", "--delta-from", base, "-o", "delta.flare"],
+      ] {
+        #expect(try flare(arguments, in: folder).exitCode == 0)
+      }
+      let delta = try JSONValue(
+        parsing: flare(["inspect", "delta.flare", "--json"], in: folder).output)
+      #expect(delta["made_from"]?.string?.hasPrefix("base (") == true, "\(delta)")
+    }
+  }
 }

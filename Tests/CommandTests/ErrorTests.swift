@@ -69,7 +69,9 @@ struct ErrorTests {
     Case(
       label: "an unpacked bundle that is none", arguments: ["pack", llama, "-o", "out"],
       exitCode: 65,
-      message: "flare: \(llama): holds no 'manifest.json' and so is no bundle\n"),
+      message:
+        "flare: \(llama): holds no 'manifest.json' and so is no bundle. 'flare convert MODEL -o DIR' makes one\n"
+    ),
   ]
 
   @Test(arguments: cases)

@@ -64,9 +64,10 @@ public struct ModelCard: Sendable {
     for (type, tensors) in types.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
       lines.append("- \(type): \(tensors.count) tensors")
     }
-    lines += [
-      "", "## Licence", "", license ?? "Not stated. That of the base applies to its weights.",
-    ]
+    let unstated =
+      request.model.file(named: "LICENSE") == nil
+      ? "Not stated. That of the base applies to its weights." : "See the file `LICENSE`."
+    lines += ["", "## Licence", "", license ?? unstated]
     lines += ["", "## Measured quality", ""]
     lines +=
       quality.isEmpty ? ["Nothing was measured."] : quality.map { "- \($0.name): \($0.value)" }

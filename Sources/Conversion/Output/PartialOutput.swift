@@ -90,6 +90,12 @@ final class PartialOutput: OutputDirectory, Sendable {
     _ destination: FilePath, resumes: Bool
   ) throws(ConversionError) {
     let path = path(for: destination)
+    if path.isLink || path.exists && !path.isDirectory {
+      throw ConversionError(
+        .cannotWrite,
+        "\(path): is where a run for '\(destination)' puts its files, and is no folder. Move it away, or "
+          + "choose another destination")
+    }
     if let name = foreignEntry(of: path) {
       throw ConversionError(
         .cannotWrite,

@@ -1,5 +1,6 @@
 import Files
 import JSON
+import Models
 import SystemPackage
 import Tensors
 
@@ -80,7 +81,11 @@ struct PlanFile: Sendable {
       let type = try elementType(named: line.typeName, for: info, in: form, "\(path)")
       choices[info.name] = TensorTypeChoice(type: type, reason: "plan file")
     }
-    if let extra = lines.keys.sorted().first(where: { choices[$0] == nil }) {
+    for extra in lines.keys.sorted() where choices[extra] == nil {
+      // The factors of rope, which a GGUF file has and no model, are float32 and planned as that.
+      if form == .gguf, extra == GGUFModelKeys.ropeFactors, lines[extra]?.typeName == "F32" {
+        continue
+      }
       throw ConversionError(
         .badInput, "\(path): plans '\(extra)', which the destination has not")
     }

@@ -47,11 +47,10 @@ public struct Reproduction: Sendable {
     var members: [AdapterStack.Member] = []
     for input in recipe.adapters {
       guard let position = given.firstIndex(where: { $0.1 == input.files }) else {
-        let digest = input.files.first.map { "'\($0.path)' \($0.sha256.prefix(12))" } ?? "no files"
         throw ConversionError(
           .badInput,
-          "the adapter '\(input.name)' (\(digest)) is not among those given. Pass it with --adapter"
-        )
+          "the adapter '\(input.name)' of the recipe is not among those given"
+            + (Self.nearest(to: input.files, among: given) ?? ". Pass it with --adapter"))
       }
       let adapter = try Adapter(given.remove(at: position).0, for: base, with: kernels)
       members.append(
@@ -66,6 +65,19 @@ public struct Reproduction: Sendable {
     request.mayReplace = mayReplace
     request.modelName = recipe.model.name
     conversion = try Conversion(request, with: kernels)
+  }
+
+  /// How an adapter that has the same files differs, as the end of a sentence; nil when there is none.
+  private static func nearest(
+    to files: [BundleManifest.File], among given: [(FilePath, [BundleManifest.File])]
+  ) -> String? {
+    for (path, others) in given where others.map(\.path) == files.map(\.path) {
+      for (file, other) in zip(files, others) where file != other {
+        return ": '\(file.path)' of \(path) is \(other.sha256.prefix(12)), expected "
+          + "\(file.sha256.prefix(12))"
+      }
+    }
+    return nil
   }
 
   private static func check(

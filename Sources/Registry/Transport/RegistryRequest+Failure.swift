@@ -23,8 +23,8 @@ extension RegistryRequest {
     case is NIOSSLError, is BoringSSLError, is NIOSSLExtraError:
       return RegistryError(
         .unreachable, subject,
-        "TLS failed (\(Self.withoutPlaces("\(error)").inMessage)). For a private authority give its certificate; for a "
-          + "registry without TLS ask for plain HTTP")
+        "TLS failed (\(Self.withoutPlaces("\(error)").inMessage)). For a private authority give its "
+          + "certificate (--authorities); for a registry without TLS ask for that (--plain-http)")
     default:
       return RegistryError(.unreachable, subject, "the exchange failed (\("\(error)".inMessage))")
     }
