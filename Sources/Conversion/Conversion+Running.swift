@@ -88,7 +88,7 @@ extension Conversion {
     // Sources that changed explain any other failure, and nothing made of them is any good.
     if let error = sources.changedPath == nil ? nil : failureOfSources(output) { return error }
     let file = error as? FileError ?? (error as? TensorSourceError)?.cause
-    guard let file, output.isWorthKeeping, file.code != .exists else {
+    guard let file, output.isWorthKeeping else {
       output.discard()
       return error
     }

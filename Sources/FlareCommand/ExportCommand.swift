@@ -87,6 +87,8 @@ struct ExportCommand: ParsableCommand {
       guard PlainPath.isPlain(name) else {
         throw ValidationError("'\(name)' cannot stand in a Modelfile. Rename the model")
       }
+      let place = ollama.appending("Modelfile")
+      guard options.overwrite || !place.exists else { throw FileError(.exists, place) }
       let folder = try EmptyFolder(ollama, holding: [name, "\(name).partial", "Modelfile"])
       let request = ConversionRequest(
         model: files, adapters: members, destination: ollama.appending(name), form: .gguf,
@@ -96,7 +98,7 @@ struct ExportCommand: ParsableCommand {
         weights: name, of: files, license: license ?? files.bundle?.manifest.license)
       try run(request, outputArguments, with: kernels, json: options.json)
       if !outputArguments.plan {
-        let file = try NewFile(ollama.appending("Modelfile"), mayReplace: options.overwrite)
+        let file = try NewFile(place, mayReplace: options.overwrite)
         try file.write(modelfile.text)
         try file.commit()
       }

@@ -31,10 +31,13 @@ extension Store {
   /// Makes the directories of links anew that lead to other files than the blobs, after blobs were
   /// replaced.
   ///
-  /// A record that cannot be read is passed over: whoever repairs it makes its directory.
+  /// A record that cannot be read, or lacks a blob, is passed over: whoever repairs it makes its
+  /// directory.
   func renewDirectories() throws {
     for (path, name) in try recordFiles() {
-      guard let record = try? StoreRecord(contentsOf: path, of: name) else { continue }
+      guard let record = try? StoreRecord(contentsOf: path, of: name),
+        record.files.allSatisfy({ has($0.digest, byteCount: $0.byteCount) })
+      else { continue }
       try makeDirectory(of: record)
     }
   }

@@ -239,10 +239,8 @@ struct RealRegistryTests {
 
   @Test func `a registry without TLS is not spoken to unless that is asked for`() async throws {
     try await RealRegistry.with { registry in
-      var configuration = RegistryClient.Configuration.test
-      configuration.usesPlainHTTP = false
-      let error = await #expect(throws: RegistryError.self) { [configuration] in
-        try await RegistryClient.withClient(configuration) { try await $0.ping(registry.host) }
+      let error = await #expect(throws: RegistryError.self) {
+        try await RegistryClient.withClient { client in try await client.ping(registry.host) }
       }
       #expect(error?.code == .unreachable)
       #expect(error?.detail.contains("--plain-http") == true, "\(error?.detail ?? "")")
