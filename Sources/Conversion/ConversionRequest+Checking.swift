@@ -23,6 +23,15 @@ extension ConversionRequest {
           + "a directory"
       )
     }
+    if adapters.isEmpty {
+      let others = [
+        ("--rounding", merging.rounding != .once), ("--allow-zero", merging.allowsZero),
+      ]
+      if let other = others.first(where: \.1)?.0 {
+        throw ConversionError(
+          .usage, "no adapter is given, so nothing is merged. Leave out \(other)")
+      }
+    }
     if types.planned != nil {
       let others = [
         ("--quantize", quantization != nil || preset != nil), ("--dtype", elementType != nil),

@@ -61,6 +61,15 @@ struct DestinationTests {
     }
   }
 
+  @Test(arguments: [["--rounding", "twice"], ["--allow-zero"]])
+  func `what says how to merge is refused where nothing is merged`(option: [String]) throws {
+    try withTemporaryDirectory { folder in
+      let refused = try flare(["convert", base, "-o", "m"] + option, in: folder)
+      #expect(refused.exitCode == 64 && refused.errors.contains("Leave out \(option[0])"))
+      #expect(!folder.appending("m").exists)
+    }
+  }
+
   @Test func `applying a delta takes no options of merging`() throws {
     let refused = try FinishedProcess(
       "flare", ["apply", "d", "--base", base, "-o", "o", "--no-source"])
